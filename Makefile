@@ -1,0 +1,64 @@
+# Needs Python 3.11 or 3.12 and make, nothing else. `make help` lists the targets.
+
+# The requirements to install, a file of requirements/: openvino, or onnx where OpenVINO has no wheel.
+ifneq (,$(filter Linux-x86_64 Linux-aarch64 Darwin-arm64,$(shell uname -sm | tr ' ' -)))
+TARGET ?= openvino
+else
+TARGET ?= onnx
+endif
+
+# The first Python that fits, found by running it: a name on the path may be an empty shim.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+ifndef PYTHON
+PYTHON := $(shell for python in python3.12 python3.11 python3; do \
+	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
+endif
+
+VENV := .venv
+TEST_VENV := .venv-test
+LOCK_VENV := .venv-lock
+
+.PHONY: help setup serve test lint lock pictures clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx) in .venv
+
+serve: setup .env ## serve on port 8000, with a fresh key in .env if there is none
+	@$(VENV)/bin/python -m settings
+	@exec $(VENV)/bin/bentoml serve service:OcrService
+
+test: $(TEST_VENV)/test.installed lint ## install what the tests need and run them all
+	$(TEST_VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: $(TEST_VENV)/test.installed
+	$(TEST_VENV)/bin/ruff check
+	$(TEST_VENV)/bin/ruff format --check
+	$(TEST_VENV)/bin/mypy
+
+lock: ## pin the newest packages that fit in requirements/
+	$(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet uv
+	for target in openvino onnx; do $(COMPILE) --extra $$target -o requirements/$$target.txt || exit; done
+	$(COMPILE) --extra openvino --extra onnx --group test -o requirements/test.txt
+COMPILE = $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command 'make lock' pyproject.toml
+
+clean: ## remove the environments
+	rm -rf $(VENV) $(TEST_VENV) $(LOCK_VENV)
+
+.env:
+	@umask 077; echo "API_AUTH_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(24))')" >$@
+
+# One rule for each environment: its name, then what is installed there. It is made anew when the pins change.
+$(VENV)/%.installed: requirements/%.txt
+	$(call install,$(VENV))
+$(TEST_VENV)/%.installed: requirements/%.txt
+	$(call install,$(TEST_VENV))
+
+define install
+	@test -n "$(PYTHON)" || { echo "Install Python 3.11 or 3.12, or name one: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -m venv --clear $(1) || { echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+endef

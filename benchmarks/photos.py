@@ -1,0 +1,40 @@
+"""A folder of labelled photos: manifest.jsonl, an object a line.
+
+image: path beside the manifest; set: a name; lines: [{"quad": [[x, y] * 4], "text", "ignore"}], [] for a
+photo without text, null for unknown; text: a whole page's text where only that is known.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.scoring import Line
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPhoto:
+    """One photo of a set; `lines` and `page` are None where they are not known."""
+
+    path: Path
+    set: str
+    lines: list[Line] | None
+    page: str | None
+
+
+def load(folder: Path) -> list[LabelledPhoto]:
+    """The photos that the manifest of `folder` names, in its order."""
+    return [_photo(folder, json.loads(row)) for row in (folder / "manifest.jsonl").read_text("utf-8").splitlines()]
+
+
+def _photo(folder: Path, row: dict[str, object]) -> LabelledPhoto:
+    lines = row.get("lines")
+    labels = [_line(line) for line in lines] if isinstance(lines, list) else None
+    page = row.get("text")
+    return LabelledPhoto(folder / str(row["image"]), str(row["set"]), labels, page if isinstance(page, str) else None)
+
+
+def _line(line: dict[str, object]) -> Line:
+    quad = line["quad"]
+    assert isinstance(quad, list)
+    xs, ys = zip(*quad, strict=True)
+    return Line((min(xs), min(ys), max(xs), max(ys)), str(line["text"]), bool(line.get("ignore")))

@@ -1,0 +1,1 @@
+"""Reading text in photos: decoding, detection, recognition. Knows no HTTP, no BentoML and no engine."""

@@ -1,0 +1,23 @@
+"""What can go wrong while a photo is read.
+
+OcrError
+├── UnreadablePhoto     the bytes are not a photo that can be read: the sender's business
+├── RunnerUnavailable   engine or model cannot be loaded: the operator's business
+└── ReadingFailed       the engine failed on a photo that may be fine: the log has the details
+"""
+
+
+class OcrError(Exception):
+    """Base of all expected errors; the message is meant for the user and says what to do."""
+
+
+class UnreadablePhoto(OcrError):
+    """The file is no picture, is broken, or is larger than what is read."""
+
+
+class RunnerUnavailable(OcrError):
+    """The chosen runner or model cannot be loaded on this machine."""
+
+
+class ReadingFailed(OcrError):
+    """The engine failed while it read a photo."""

@@ -1,0 +1,68 @@
+"""Rectangles around text: corners in order, cutting out, reading order, scaling."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr.types import Pixels, Polygon, box
+
+
+def corners(center: Sequence[float], size: Sequence[float], angle: float) -> Polygon:
+    """The corners of a rotated rectangle as cv2.minAreaRect gives it, clockwise from its top left one.
+
+    The two leftmost corners are the left side, of these the upper one is the top left: text is taken to
+    run from left to right, at up to 45 degrees.
+    """
+    points = cv2.boxPoints((center, size, angle))
+    points = points[np.argsort(points[:, 0], kind="stable")]
+    top_left, bottom_left = points[:2][np.argsort(points[:2, 1], kind="stable")]
+    top_right, bottom_right = points[2:][np.argsort(points[2:, 1], kind="stable")]
+    return np.array([top_left, top_right, bottom_right, bottom_left], dtype=np.float32)
+
+
+def side_lengths(polygon: Polygon) -> tuple[float, float]:
+    """Width and height of a polygon in pixels: the longer one of each pair of opposite sides."""
+    edges = np.linalg.norm(polygon - np.roll(polygon, -1, axis=0), axis=1)
+    return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))
+
+
+def crop(pixels: Pixels, polygon: Polygon) -> Pixels:
+    """Cut a polygon out and straighten it; what is at least 1.5 times as high as wide is turned to lie.
+
+    The turn is PaddleOCR's rule (tools/infer/utility.py, get_rotate_crop_image): such a polygon holds a
+    line that runs from bottom to top or from top to bottom.
+    """
+    width, height = (max(1, int(side)) for side in side_lengths(polygon))
+    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+    straight = cv2.warpPerspective(
+        pixels,
+        cv2.getPerspectiveTransform(polygon, target),
+        (width, height),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.rot90(straight) if height >= 1.5 * width else straight  # type: ignore[return-value]
+
+
+def reading_order(polygons: Sequence[Polygon]) -> list[int]:
+    """Indices of polygons from top to bottom, within a row from left to right.
+
+    A polygon belongs to the row whose first polygon's vertical extent holds its middle.
+    """
+    boxes = [box(polygon) for polygon in polygons]
+    rows: list[list[int]] = []
+    for index in sorted(range(len(boxes)), key=lambda i: boxes[i][1] + boxes[i][3] / 2):
+        middle = boxes[index][1] + boxes[index][3] / 2
+        if rows and middle <= boxes[rows[-1][0]][1] + boxes[rows[-1][0]][3]:
+            rows[-1].append(index)
+        else:
+            rows.append([index])
+    return [index for row in rows for index in sorted(row, key=lambda i: boxes[i][0])]
+
+
+def scale(polygon: Polygon, factors: tuple[float, float], size: tuple[int, int]) -> Polygon:
+    """Scale a polygon's x and y by `factors` and keep it inside a picture of `size` (width, height)."""
+    limits: NDArray[np.float32] = np.array(size, dtype=np.float32)
+    return np.clip(polygon * np.array(factors, dtype=np.float32), 0, limits)

@@ -1,0 +1,47 @@
+"""The model files and where they are: inside the wheels that bring them, or in a folder of the user's."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from ocr.errors import RunnerUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The ONNX files of a detector and of a recognizer (the latter holds its charset as metadata)."""
+
+    detector: Path
+    recognizer: Path
+
+
+_WHEELS = {
+    # model: the wheels that bring it, any of which serves, then the names of its files there
+    "ppocrv6": (("rapidocr",), "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"),
+    "ppocrv4": (
+        ("rapidocr_openvino", "rapidocr_onnxruntime"),
+        "ch_PP-OCRv4_det_infer.onnx",
+        "ch_PP-OCRv4_rec_infer.onnx",
+    ),
+}
+
+
+def locate(model: str, folder: Path | None = None) -> ModelFiles:
+    """The files of `model`, or det.onnx and rec.onnx in `folder` if one is given.
+
+    Raises:
+        RunnerUnavailable: there are no such files.
+    """
+    if folder is not None:
+        files = ModelFiles(folder / "det.onnx", folder / "rec.onnx")
+        missing = [path.name for path in (files.detector, files.recognizer) if not path.is_file()]
+        if missing:
+            raise RunnerUnavailable(f"OCR_MODEL_DIR={folder} has no {' and no '.join(missing)}")
+        return files
+    wheels, detector, recognizer = _WHEELS[model]
+    for wheel in wheels:
+        spec = find_spec(wheel)  # finds without importing: the wheel's code costs 60 MB
+        if spec and spec.submodule_search_locations:
+            models = Path(spec.submodule_search_locations[0]) / "models"
+            return ModelFiles(models / detector, models / recognizer)
+    raise RunnerUnavailable(f"model {model} comes with the package {wheels[0]}, which is not installed")

@@ -1,0 +1,61 @@
+"""A photo's way: decode, detect, crop, recognize."""
+
+import numpy as np
+
+from ocr import geometry
+from ocr.detector import Detector
+from ocr.image import decode
+from ocr.recognizer import Recognizer
+from ocr.types import Limits, Pixels, TextLine
+
+UNSURE = 0.8  # a line with a lower score may stand on its head, so it is read a second time, turned
+SURE = 0.9  # the score from which that second reading counts; below, it was noise on labelled receipts
+
+
+class Pipeline:
+    """Reads photos with a detector and a recognizer; safe to call from several threads at once."""
+
+    def __init__(self, detector: Detector, recognizer: Recognizer, limits: Limits) -> None:
+        self._detector = detector
+        self._recognizer = recognizer
+        self._limits = limits
+
+    def read(self, data: bytes) -> list[TextLine]:
+        """The lines of text in a photo, in reading order, polygons in pixels of the full upright photo.
+
+        Raises:
+            UnreadablePhoto: `data` is not a picture that can be read.
+        """
+        photo = decode(data, needed_side=self._limits.max_side, max_pixels=self._limits.max_pixels)
+        polygons = self._detector(photo.pixels)
+        polygons = [polygons[index] for index in geometry.reading_order(polygons)]
+        texts = self._recognize([geometry.crop(photo.pixels, polygon) for polygon in polygons])
+        return [
+            TextLine(geometry.scale(polygon, photo.scale, (photo.width, photo.height)), text.strip(), score)
+            for polygon, (text, score) in zip(polygons, texts, strict=True)
+            if text.strip() and score >= self._limits.min_score
+        ]
+
+    def _recognize(self, crops: list[Pixels]) -> list[tuple[str, float]]:
+        """Text and score of each crop, whichever way up it is.
+
+        A line that reads badly is read again, turned. If that finds one on its head, so may be the others,
+        those too that seemed to read well: "TOTAL" and "4.50" do, upside down.
+        """
+        texts = self._recognizer(crops)
+        unsure = [index for index, (_, score) in enumerate(texts) if score < UNSURE]
+        if self._turn(crops, texts, unsure):
+            self._turn(crops, texts, [index for index in range(len(crops)) if index not in unsure])
+        return texts
+
+    def _turn(self, crops: list[Pixels], texts: list[tuple[str, float]], indices: list[int]) -> bool:
+        """Replace the texts at `indices` by those of the turned crops where these read well; whether any did."""
+        turned = self._recognizer([np.rot90(crops[index], 2) for index in indices])
+        better = [
+            (index, reading)
+            for index, reading in zip(indices, turned, strict=True)
+            if reading[1] > max(SURE, texts[index][1])
+        ]
+        for index, reading in better:
+            texts[index] = reading
+        return bool(better)

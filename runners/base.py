@@ -1,0 +1,45 @@
+"""What a runner is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ocr.types import Limits, TextLine
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a runner is made with.
+
+    `model` is a name of ocr.models, `threads` the cores that a network may use, `model_dir` a folder
+    that replaces the model's own files.
+    """
+
+    model: str
+    threads: int
+    limits: Limits
+    model_dir: Path | None = None
+
+
+class Runner(Protocol):
+    """Reads photos on one kind of hardware.
+
+    `device` says in words what it runs on; it is known once the runner is loaded.
+    """
+
+    device: str
+
+    def __init__(self, options: Options) -> None: ...
+
+    def load(self) -> None:
+        """Load engine and model; raises RunnerUnavailable if this machine lacks what they need."""
+
+    def read(self, photo: bytes) -> list[TextLine]:
+        """The lines of a photo (the bytes of its file); called from several threads at once.
+
+        Raises:
+            UnreadablePhoto: the bytes are not a photo that can be read.
+        """
+
+    def close(self) -> None:
+        """Let go of engine and model; the runner is not used again."""

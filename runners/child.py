@@ -1,0 +1,103 @@
+"""The child process that a runner lives in.
+
+`python -m runners.child JSON CONTROL_FD SLOT_FD...`
+
+Over each slot, a socket to the service, go photos one after another: an 8-byte length and the file, and
+back an 8-byte length and JSON. Nothing else crosses the border: no exception, no pickle. The control
+socket carries one message, how loading went; when the service closes it, or dies, the child ends.
+"""
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from ocr.errors import RunnerUnavailable, UnreadablePhoto
+from ocr.types import Limits
+from runners import make
+from runners.base import Options, Runner
+
+log = logging.getLogger("mtphotos_ocr.child")
+
+
+def main(job: str, control_fd: str, *slot_fds: str) -> int:
+    """Load the runner, then serve all slots until the service lets go."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # meant for the service, which ends us when it has answered
+    control = socket.socket(fileno=int(control_fd))
+    threading.Thread(target=_end_with, args=(control,), daemon=True).start()
+    runner, told = _load(json.loads(job))
+    _send(control, told)
+    if runner is None:
+        return 1
+    slots = [threading.Thread(target=_serve, args=(socket.socket(fileno=int(fd)), runner)) for fd in slot_fds]
+    for slot in slots:
+        slot.start()
+    for slot in slots:
+        slot.join()
+    return 0
+
+
+def _end_with(control: socket.socket) -> None:
+    control.recv(1)  # returns when the other end is closed, however that came about
+    os._exit(0)  # at once: nothing here is worth saving, and a hanging engine must not keep us
+
+
+def _load(job: dict[str, Any]) -> tuple[Runner | None, dict[str, object]]:
+    try:
+        runner = make(job["runner"], _options(job))
+        runner.load()
+    except (RunnerUnavailable, ImportError) as error:
+        return None, {"unavailable": str(error)}
+    except Exception as error:
+        log.exception("the runner %s cannot be loaded", job["runner"])
+        return None, {"unavailable": f"{type(error).__name__}: {error}"}
+    return runner, {"device": runner.device}
+
+
+def _options(job: dict[str, Any]) -> Options:
+    options = job["options"]
+    folder = options["model_dir"]
+    return Options(**options | {"limits": Limits(**options["limits"]), "model_dir": Path(folder) if folder else None})
+
+
+def _serve(slot: socket.socket, runner: Runner) -> None:
+    while (photo := _receive(slot)) is not None:
+        _send(slot, _read(runner, photo))
+
+
+def _read(runner: Runner, photo: bytes) -> dict[str, object]:
+    try:
+        lines = runner.read(photo)
+    except UnreadablePhoto as error:
+        return {"unreadable": str(error)}
+    except MemoryError:
+        return {"unreadable": "there is not enough memory to read this photo"}
+    except Exception:
+        log.exception("the runner failed on a photo of %d bytes", len(photo))
+        return {"failed": "the reader failed on this photo; the service's log has the details"}
+    return {"lines": [{"polygon": line.polygon.tolist(), "text": line.text, "score": line.score} for line in lines]}
+
+
+def _send(to: socket.socket, message: dict[str, object]) -> None:
+    body = json.dumps(message, ensure_ascii=False).encode()
+    to.sendall(len(body).to_bytes(8) + body)
+
+
+def _receive(slot: socket.socket) -> bytes | None:
+    header = slot.recv(8, socket.MSG_WAITALL)
+    if len(header) < 8:
+        return None
+    length = int.from_bytes(header)
+    photo = slot.recv(length, socket.MSG_WAITALL) if length else b""
+    return photo if len(photo) == length else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

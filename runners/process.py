@@ -1,0 +1,159 @@
+"""A runner in a child process of its own, seen from the service (docs/adr/0003)."""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
+from ocr.types import TextLine
+from runners import RUNNERS
+from runners.base import Options
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}
+"""glibc's allocator gives large blocks back at once: 481 MB instead of 554 after a hundred pages."""
+
+
+class ProcessDied(Exception):
+    """The child process ended while it was asked something."""
+
+
+class RunnerProcess:
+    """One child process with one loaded runner, which reads up to `slots` photos at a time.
+
+    `device` is what the runner says it runs on.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], control: "Channel", idle: list["Channel"]) -> None:
+        self._process = process
+        self._control = control
+        self._idle = idle
+        self._reading = 0
+        self._drained = asyncio.Event()
+        self.device = ""
+
+    @classmethod
+    async def start(cls, runner: str, options: Options, *, slots: int) -> Self:
+        """Start a child and wait until its runner is loaded.
+
+        Raises:
+            RunnerUnavailable: the runner cannot be loaded here.
+        """
+        job = json.dumps({"runner": RUNNERS[runner].runner, "options": asdict(options)}, default=str)
+        pairs = [socket.socketpair() for _ in range(1 + slots)]
+        theirs = [pair[1] for pair in pairs]
+        environment = {name: value for name, value in os.environ.items() if name != "API_AUTH_KEY"}
+        # not asyncio's own subprocess: killing one races with its watcher, which then loses the exit code
+        process = subprocess.Popen(  # noqa: ASYNC220, S603 - starting takes 2 ms
+            [sys.executable, "-m", "runners.child", job, *(str(end.fileno()) for end in theirs)],
+            cwd=ROOT,
+            env=environment | MALLOC,
+            stdin=subprocess.DEVNULL,
+            pass_fds=[end.fileno() for end in theirs],
+            start_new_session=True,
+        )
+        for end in theirs:
+            end.close()
+        control, *channels = [await Channel.open(pair[0]) for pair in pairs]
+        started = cls(process, control, channels)
+        try:
+            started.device = await started._told_device()
+        except BaseException as error:
+            started.kill()
+            await started.close()
+            if isinstance(error, ProcessDied):
+                raise RunnerUnavailable(f"{runner} died while it was loading (code {process.returncode})") from None
+            if isinstance(error, RunnerUnavailable):
+                raise RunnerUnavailable(f"{runner} cannot be loaded: {error}") from None
+            raise
+        return started
+
+    async def _told_device(self) -> str:
+        told = await self._control.receive()
+        if "unavailable" in told:
+            raise RunnerUnavailable(told["unavailable"])
+        return str(told["device"])
+
+    async def read(self, photo: bytes) -> list[TextLine]:
+        """Read a photo; to be called for at most `slots` photos at a time, and not to be cancelled.
+
+        Raises:
+            UnreadablePhoto, ReadingFailed: as the runner said.
+            ProcessDied: the child ended meanwhile.
+        """
+        channel = self._idle.pop()
+        self._reading += 1
+        try:
+            answer = await channel.ask(photo)
+        finally:
+            self._idle.append(channel)
+            self._reading -= 1
+            if not self._reading:
+                self._drained.set()
+        if "unreadable" in answer:
+            raise UnreadablePhoto(answer["unreadable"])
+        if "failed" in answer:
+            raise ReadingFailed(answer["failed"])
+        return [
+            TextLine(np.array(line["polygon"], dtype=np.float32), line["text"], line["score"])
+            for line in answer["lines"]
+        ]
+
+    async def close(self) -> None:
+        """Wait until no photo is being read, then end the child; all of its memory is free afterwards."""
+        while self._reading:
+            self._drained.clear()
+            await self._drained.wait()
+        for channel in (self._control, *self._idle):
+            await channel.close()
+        await asyncio.to_thread(self._process.wait)
+
+    def kill(self) -> None:
+        """End the child at once; what it was asked fails with ProcessDied."""
+        self._process.kill()
+
+
+class Channel:
+    """A socket to the child that carries messages with their length in front."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, end: socket.socket) -> Self:
+        return cls(*await asyncio.open_connection(sock=end))
+
+    async def ask(self, photo: bytes) -> dict[str, Any]:
+        """Send a photo and wait for the answer; raises ProcessDied if there is none."""
+        try:
+            self._writer.write(len(photo).to_bytes(8))
+            self._writer.write(photo)
+            await self._writer.drain()
+        except ConnectionError:
+            raise ProcessDied from None
+        return await self.receive()
+
+    async def receive(self) -> dict[str, Any]:
+        """Wait for a message; raises ProcessDied if none comes any more."""
+        try:
+            length = int.from_bytes(await self._reader.readexactly(8))
+            message: dict[str, Any] = json.loads(await self._reader.readexactly(length))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise ProcessDied from None
+        return message
+
+    async def close(self) -> None:
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()

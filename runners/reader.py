@@ -1,0 +1,158 @@
+"""The service's reader: always one child process that takes photos, replaced without losing any."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from ocr.errors import RunnerUnavailable, UnreadablePhoto
+from ocr.types import TextLine
+from runners import RUNNERS
+from runners.base import Options
+from runners.process import ProcessDied, RunnerProcess
+
+log = logging.getLogger("mtphotos_ocr")
+
+
+class Reader:
+    """Reads photos in a child process, at most `parallel` at a time; the others wait, first come first served.
+
+    `runners` are the names to try, in order of preference; `chosen` is the one that could be loaded.
+    """
+
+    def __init__(self, runners: Sequence[str], options: Options, *, parallel: int) -> None:
+        self._runners = list(runners)
+        self._options = options
+        self._parallel = parallel
+        self._places = asyncio.Semaphore(parallel)
+        self._one_suspect = asyncio.Lock()
+        self._starting = asyncio.Lock()
+        self._restart: asyncio.Task[None] | None = None
+        self._process: RunnerProcess | None = None
+        self._background: set[asyncio.Task[object]] = set()
+        self._closed = False
+
+    @property
+    def chosen(self) -> str:
+        """The runner that reads, or the first to be tried if none is loaded yet."""
+        return self._runners[0]
+
+    @property
+    def device(self) -> str:
+        """What the runner runs on; empty while none is loaded."""
+        return self._process.device if self._process else ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a child process is there to take the next photo."""
+        return self._process is not None
+
+    async def start(self) -> None:
+        """Load the runner now rather than with the first photo."""
+        await self._current()
+
+    async def read(self, photo: bytes) -> list[TextLine]:
+        """Read a photo; a caller that is cancelled while waiting costs nothing.
+
+        Raises:
+            UnreadablePhoto: it is no photo, or it killed two child processes.
+            RunnerUnavailable: no runner can be loaded.
+            ReadingFailed: the runner failed on it.
+        """
+        await self._places.acquire()
+        reading = asyncio.create_task(self._read(photo))
+        reading.add_done_callback(lambda _: self._places.release())
+        self._keep(reading)
+        return await asyncio.shield(reading)  # the child cannot be interrupted: its place stays taken
+
+    def restart(self) -> None:
+        """Replace the child process in the background; several calls during one replacement are one."""
+        if self._restart is None or self._restart.done():
+            self._restart = asyncio.create_task(self._replace())
+            self._keep(self._restart)
+
+    async def close(self) -> None:
+        """End the child process once it has answered what it was asked."""
+        self._closed = True
+        async with self._starting:
+            if self._process:
+                await self._process.close()
+                self._process = None
+
+    async def _read(self, photo: bytes) -> list[TextLine]:
+        try:
+            return await self._read_once(photo)
+        except ProcessDied:
+            log.warning("the child process died while it read a photo of %d bytes: reading it again", len(photo))
+        async with self._one_suspect:  # so that the photo which kills is not beside one which does not
+            try:
+                return await self._read_once(photo)
+            except ProcessDied:
+                log.error("a photo of %d bytes killed two child processes", len(photo))  # noqa: TRY400
+                raise UnreadablePhoto("reading this photo crashed the reader, twice") from None
+
+    async def _read_once(self, photo: bytes) -> list[TextLine]:
+        process = await self._current()
+        try:
+            return await process.read(photo)
+        except ProcessDied:
+            if self._process is process:
+                self._process = None
+                self._keep(asyncio.create_task(process.close()))
+            raise
+
+    async def _current(self) -> RunnerProcess:
+        async with self._starting:
+            if self._process is None:
+                self._process = await self._start()
+            return self._process
+
+    async def _replace(self) -> None:
+        async with self._starting:
+            old = self._process
+            try:
+                self._process = await self._start()
+            except RunnerUnavailable as error:
+                log.error("restart: %s; the old child process goes on", error)  # noqa: TRY400 - the message says all
+                return
+        if old:
+            await old.close()
+            log.info("restart: the old child process has answered its photos and ended")
+
+    async def _start(self) -> RunnerProcess:
+        if self._closed:
+            raise RunnerUnavailable("the service is stopping")
+        problems = []
+        for name in self._runners:
+            try:
+                process = await RunnerProcess.start(name, self._options, slots=self._parallel)
+            except RunnerUnavailable as error:
+                problems.append(str(error))
+                log.warning("%s", error)
+            else:
+                self._runners = [name, *(other for other in self._runners if other != name)]
+                log.info("runner %s with model %s on %s", name, self._options.model, process.device)
+                return process
+        raise RunnerUnavailable("; ".join(problems))
+
+    def _keep(self, task: "asyncio.Task[object]") -> None:
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # the waiter, if any, has it too
+
+
+def candidates(setting: str) -> list[str]:
+    """The runners to try for a value of OCR_RUNNER; `auto` prefers OpenVINO.
+
+    Raises:
+        RunnerUnavailable: the package of the runner is not installed.
+    """
+    wanted = list(RUNNERS) if setting == "auto" else [setting]
+    installed = [name for name in wanted if find_spec(RUNNERS[name].engine)]
+    if not installed:
+        engines = " or ".join(RUNNERS[name].engine for name in wanted)
+        raise RunnerUnavailable(f"OCR_RUNNER={setting} needs the package {engines}: make setup TARGET={wanted[-1]}")
+    if setting == "auto":
+        reason = ", ".join(f"{name} {'is' if name in installed else 'is not'} installed" for name in wanted)
+        log.info("OCR_RUNNER=auto: %s; trying %s", reason, " then ".join(installed))
+    return installed

@@ -1,0 +1,101 @@
+"""Every setting, its unit and its default: environment variables, or lines of a .env file."""
+
+import math
+import os
+import socket
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def every_address() -> str:
+    """The address that listens on IPv4 and IPv6, or on IPv4 alone where there is no IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return "0.0.0.0"  # noqa: S104 - a service for the home network listens on it
+    return "::"
+
+
+def usable_cores() -> int:
+    """The cores that this process may use: its affinity, and the CPU limit of its container if there is one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+        return max(1, min(cores, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no cgroup v2, or the quota is "max"
+        return cores
+
+
+class SettingsError(ValueError):
+    """A variable has a value that cannot be used; the message names it and says what can."""
+
+
+class Settings(BaseSettings):
+    """The variables have the fields' names in upper case. An empty variable is one that is not set."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    api_auth_key: SecretStr | None = Field(None, description="the key that MT Photos sends; required")
+    http_host: str = Field(
+        default_factory=every_address, description="address to listen on; default: all, IPv4 and IPv6"
+    )
+    http_port: int = Field(8000, ge=1, le=65535, description="port to listen on")
+    ocr_runner: Literal["auto", "openvino", "onnx"] = Field(
+        "auto", description="`openvino`, `onnx`, or `auto`: OpenVINO where it runs, else ONNX Runtime"
+    )
+    ocr_model: Literal["ppocrv6", "ppocrv4"] = Field(
+        "ppocrv6", description="`ppocrv6` (better), or `ppocrv4` for the texts that mt-photos-ai gives"
+    )
+    ocr_model_dir: Path | None = Field(None, description="folder with det.onnx and rec.onnx to use instead")
+    ocr_threads: int = Field(
+        default_factory=usable_cores, ge=1, le=256, description="cores to use; default: all that there are"
+    )
+    ocr_parallel: int = Field(2, ge=1, le=64, description="photos read at the same moment; the others wait")
+    ocr_max_side: int = Field(
+        2000,
+        ge=320,
+        le=8000,
+        description="pixels of the longer side at which text is looked for (was det_max_side_len)",
+    )
+    ocr_max_megapixels: int = Field(200, ge=1, le=1000, description="megapixels of the largest photo that is read")
+    ocr_max_upload_mb: int = Field(64, ge=1, le=1024, description="MB (of 1,000,000 bytes) of the largest upload")
+    ocr_min_score: float = Field(0.5, ge=0, le=1, description="lines that score lower are left out")
+
+    @field_validator("api_auth_key")
+    @classmethod
+    def _blank_is_none(cls, key: SecretStr | None) -> SecretStr | None:
+        return key if key and key.get_secret_value().strip() else None
+
+
+def load() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: a value is wrong; the message has no secret in it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [f"{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()]
+        raise SettingsError("; ".join(problems)) from None
+
+
+def main() -> None:
+    """Print what to enter in MT Photos: address and key."""
+    current = load()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: the system picks the address it would send from
+            address = probe.getsockname()[0]
+        except OSError:  # no network
+            address = "localhost"
+    key = current.api_auth_key.get_secret_value() if current.api_auth_key else "(none: set API_AUTH_KEY)"
+    print(f"Address: http://{address}:{current.http_port}\nAPI key: {key}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""What all tests share. No test needs a network, a font or anything outside the project."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("here", deadline=None, max_examples=50)  # speed is a benchmark, never a test
+settings.load_profile("here")
+
+DATA = Path(__file__).parent / "data"
+PICTURES: dict[str, list[str]] = json.loads((DATA / "pictures.json").read_text("utf-8"))
+
+KEY = "a key for the tests"
+for variable in [name for name in os.environ if name.startswith(("API_AUTH_KEY", "HTTP_", "OCR_", "BENTOML_"))]:
+    del os.environ[variable]
+os.environ["API_AUTH_KEY"] = KEY  # before service.py is imported: it reads the settings then
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run where there is no .env of the developer's."""
+    monkeypatch.chdir(tmp_path)

@@ -1,0 +1,28 @@
+"""The service in this process, as MT Photos sees it, with the runner that reads colours."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from runners import RUNNERS, Entry
+from tests.conftest import KEY
+
+
+@pytest.fixture(scope="package")
+def anonymous() -> Iterator[TestClient]:
+    """A client without a key. One for all tests: BentoML registers its metrics once a process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RUNNERS, "openvino", Entry("tests.fakes:ColourRunner", "json"))
+        import service  # noqa: PLC0415 - after the patch
+
+        with TestClient(service.OcrService.to_asgi(), raise_server_exceptions=False) as client:  # type: ignore[attr-defined]
+            yield client
+
+
+@pytest.fixture
+def client(anonymous: TestClient) -> Iterator[TestClient]:
+    """A client with the key."""
+    anonymous.headers["api-key"] = KEY
+    yield anonymous
+    del anonymous.headers["api-key"]

@@ -1,0 +1,120 @@
+"""The real thing: `make serve` in a fresh copy of the project, with the engine and the model that users get."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2 as httpx
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+VENV = Path(sys.executable).parent.parent
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running service: where, with which key, and what it has printed so far."""
+
+    port: int
+    key: str
+    process: subprocess.Popen[str]
+    log: Path
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"api-key": self.key}
+
+    def worker(self) -> psutil.Process:
+        """BentoML's worker, the process that answers HTTP."""
+        return self._only("_bentoml_impl.worker.service", psutil.Process(self.process.pid))
+
+    def child(self) -> psutil.Process:
+        """The process that holds the model."""
+        return self._only("runners.child", self.worker())
+
+    def _only(self, module: str, parent: psutil.Process) -> psutil.Process:
+        (found,) = [child for child in parent.children(recursive=True) if module in child.cmdline()]
+        return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def copy_project(to: Path) -> None:
+    """What a clone has; times of files are kept, so that make sees the environment of the tests as up to date."""
+    ignored = shutil.ignore_patterns(".venv*", ".git", ".env", "__pycache__", ".*_cache", ".hypothesis")
+    shutil.copytree(ROOT, to, ignore=ignored)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment without our settings, plus `more`."""
+    ours = {name: value for name, value in os.environ.items() if name != "API_AUTH_KEY"}
+    return ours | {"PYTHONWARNINGS": "default", "PYTHONUNBUFFERED": "1"} | more
+
+
+def start(folder: Path, log: Path, **more: str) -> subprocess.Popen[str]:
+    with log.open("w") as out:
+        return subprocess.Popen(
+            ["make", "serve", f"VENV={VENV}", "TARGET=test", f"PYTHON={sys.executable}"],
+            cwd=folder,
+            env=environment(**more),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def wait_until_ready(port: int, process: subprocess.Popen[str], log: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    pytest.fail(f"the service did not start:\n{log.read_text('utf-8')}")
+
+
+def run(folder: Path) -> Iterator[Served]:
+    """Serve from a copy of the project in `folder` until the caller is done with it."""
+    copy_project(folder)
+    port, log = free_port(), folder / "serve.log"
+    process = start(folder, log, HTTP_PORT=str(port))
+    try:
+        wait_until_ready(port, process, log)
+        key = (folder / ".env").read_text("utf-8").strip().removeprefix("API_AUTH_KEY=")
+        yield Served(port, key, process, log, folder)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+@pytest.fixture(scope="package")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service that the tests of this folder share."""
+    yield from run(tmp_path_factory.mktemp("served") / "project")
+
+
+@pytest.fixture
+def own_served(tmp_path: Path) -> Iterator[Served]:
+    """A service of the test's own, to be ended by it."""
+    yield from run(tmp_path / "project")

@@ -1,0 +1,172 @@
+"""End to end on `make serve`."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import psutil
+import pytest
+
+from tests.conftest import DATA, PICTURES
+from tests.server.conftest import ROOT, Served, environment, free_port
+
+RECEIPT = DATA / "receipt.png"
+LARGE = DATA / "large.jpg"
+
+
+def read(served: Served, picture: Path) -> list[str]:
+    with picture.open("rb") as file:
+        answer = httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": file}, timeout=120)
+    assert answer.status_code == 200
+    texts: list[str] = answer.json()["result"]["texts"]
+    return texts
+
+
+def test_it_prints_what_mt_photos_needs(served: Served) -> None:
+    log = served.log.read_text("utf-8")
+    assert re.search(rf"Address: http://\S+:{served.port}\n", log)
+    assert f"API key: {served.key}\n" in log
+
+
+@pytest.mark.parametrize("picture", ["receipt.png", "large.jpg", "clouds.jpg"])
+def test_a_picture_comes_back_as_its_text(served: Served, picture: str) -> None:
+    assert read(served, DATA / picture) == PICTURES[picture]
+
+
+def test_utf8_is_not_escaped(served: Served) -> None:
+    with (DATA / "chinese.png").open("rb") as file:
+        answer = httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": file}, timeout=60)
+    assert "北京欢迎您" in answer.content.decode()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_ipv4_and_ipv6(served: Served, host: str) -> None:
+    if host == "[::1]" and not Path("/proc/net/if_inet6").exists():
+        pytest.skip("no IPv6 on this machine")
+    assert httpx.post(f"http://{host}:{served.port}/check", headers=served.headers).json()["result"] == "pass"
+
+
+def test_concurrent_requests_each_get_their_own_answer(served: Served) -> None:
+    pictures = ["receipt.png", "accents.png", "clouds.jpg", "dark.png"] * 5
+    with ThreadPoolExecutor(10) as pool:
+        texts = list(pool.map(lambda picture: read(served, DATA / picture), pictures))
+    assert texts == [PICTURES[picture] for picture in pictures]
+
+
+def test_check_answers_at_once_while_large_photos_are_read(served: Served) -> None:
+    waits = []
+    with ThreadPoolExecutor(8) as pool, httpx.Client(base_url=served.url, headers=served.headers) as client:
+        reading = [pool.submit(read, served, LARGE) for _ in range(8)]
+        while not all(future.done() for future in reading):
+            started = time.perf_counter()
+            assert client.post("/check").json()["result"] == "pass"
+            waits.append(time.perf_counter() - started)
+            time.sleep(0.05)
+    assert [future.result() for future in reading] == [PICTURES["large.jpg"]] * 8
+    assert len(waits) > 8
+    assert statistics.median(waits) < 0.1  # seconds, as MT Photos' front end polls it
+
+
+def test_restart_under_load_loses_nothing_and_replaces_the_process(served: Served) -> None:
+    before = served.child()
+    with ThreadPoolExecutor(6) as pool:
+        reading = [pool.submit(read, served, RECEIPT) for _ in range(18)]
+        for _ in range(2):
+            time.sleep(0.5)
+            assert httpx.post(f"{served.url}/restart", headers=served.headers).json() == {"result": "pass"}
+        texts = [future.result() for future in reading]
+    assert texts == [PICTURES["receipt.png"]] * 18
+    psutil.wait_procs([before], 30)
+    assert not before.is_running()
+
+
+def test_a_killed_child_is_replaced_and_its_photos_are_read(served: Served) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        reading = [pool.submit(read, served, RECEIPT) for _ in range(4)]
+        time.sleep(0.2)
+        served.child().kill()
+        assert [future.result() for future in reading] == [PICTURES["receipt.png"]] * 4
+
+
+def test_sigterm_answers_what_is_in_flight_and_leaves_nothing_behind(own_served: Served) -> None:
+    family = [own_served.worker(), own_served.child()]
+    with ThreadPoolExecutor(3) as pool:
+        reading = [pool.submit(read, own_served, LARGE) for _ in range(3)]
+        time.sleep(0.5)
+        os.killpg(own_served.process.pid, signal.SIGTERM)
+        assert [future.result() for future in reading] == [PICTURES["large.jpg"]] * 3
+    own_served.process.wait(30)
+    assert psutil.wait_procs(family, 10)[1] == []
+
+
+def test_the_child_ends_with_a_worker_that_is_killed(own_served: Served) -> None:
+    child = own_served.child()
+    own_served.worker().kill()
+    psutil.wait_procs([child], 10)
+    assert not child.is_running()
+
+
+@pytest.mark.parametrize("key", [None, "", "  "])
+def test_without_a_key_it_refuses_to_start_with_one_line(key: str | None, tmp_path: Path) -> None:
+    more = {} if key is None else {"API_AUTH_KEY": key}
+    started = subprocess.run(
+        [sys.executable, "-m", "bentoml", "serve", "service:OcrService", "--working-dir", str(ROOT)],
+        cwd=tmp_path,
+        env=environment(HTTP_PORT=str(free_port()), **more),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert started.returncode == 1
+    assert "mtphotos-ocr cannot start: set API_AUTH_KEY to a long random text" in started.stderr
+    assert "Traceback" not in started.stdout + started.stderr
+
+
+def test_a_wrong_setting_is_one_line_too(tmp_path: Path) -> None:
+    started = subprocess.run(
+        [sys.executable, "-m", "bentoml", "serve", "service:OcrService", "--working-dir", str(ROOT)],
+        cwd=tmp_path,
+        env=environment(API_AUTH_KEY="key", OCR_RUNNER="tpu"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert started.returncode == 1
+    assert "mtphotos-ocr cannot start: OCR_RUNNER: Input should be 'auto', 'openvino' or 'onnx'" in started.stderr
+    assert "Traceback" not in started.stdout + started.stderr
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
+def test_the_curl_of_the_readme_gives_the_answer_that_it_shows(served: Served, readme: str) -> None:
+    blocks = re.findall(r"```(?:sh|json)\n(.*?)```", (ROOT / readme).read_text("utf-8"), re.DOTALL)
+    (curl,) = [block for block in blocks if block.startswith("curl ")]
+    answer = blocks[blocks.index(curl) + 1]
+    command = curl.replace("localhost:8000", f"localhost:{served.port}").replace("YOUR_KEY", shlex.quote(served.key))
+    printed = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    got, shown = json.loads(printed)["result"], json.loads(answer)["result"]
+    assert got["texts"] == shown["texts"]
+    for value, expected in zip(numbers(got), numbers(shown), strict=True):
+        assert abs(value - expected) < 2  # pixels: processors differ in the last digits
+
+
+def numbers(result: dict[str, Any]) -> list[float]:
+    return [float(value) for row in [result["scores"], *(box.values() for box in result["boxes"])] for value in row]
+
+
+def test_the_first_screen_of_the_readme_has_two_commands_of_which_the_second_serves() -> None:
+    first = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)[0].splitlines()
+    assert len(first) == 2
+    assert first[0].startswith("git clone ")
+    assert first[1].endswith("make serve")  # which the fixture `served` runs

@@ -1,0 +1,91 @@
+import cv2
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocr import geometry
+from ocr.types import Polygon, TextLine
+
+sizes = st.floats(4, 500)
+
+
+@st.composite
+def rectangles(draw: st.DrawFn) -> tuple[tuple[float, float], tuple[float, float], float]:
+    center = draw(st.floats(0, 1000)), draw(st.floats(0, 1000))
+    return center, (draw(sizes), draw(sizes)), draw(st.floats(0, 90))
+
+
+@given(rectangles())
+def test_corners_run_clockwise_from_the_top_left(
+    rectangle: tuple[tuple[float, float], tuple[float, float], float],
+) -> None:
+    polygon = geometry.corners(*rectangle)
+    assert polygon.shape == (4, 2)
+    assert polygon.dtype == np.float32
+    assert cv2.contourArea(polygon, oriented=True) > 0  # clockwise, as y points down
+    assert set(map(tuple, polygon.round(1))) == set(map(tuple, cv2.boxPoints(rectangle).round(1)))
+    assert polygon[0][0] <= polygon[1][0]
+
+
+@given(rectangles())
+def test_a_box_holds_its_polygon_and_is_never_negative(
+    rectangle: tuple[tuple[float, float], tuple[float, float], float],
+) -> None:
+    polygon = geometry.corners(*rectangle)
+    left, top, width, height = TextLine(polygon, "x", 1.0).box
+    assert width > 0
+    assert height > 0
+    assert (polygon >= np.array([left, top], dtype=np.float32)).all()
+    assert np.allclose(polygon.max(axis=0), [left + width, top + height], atol=1e-3)
+
+
+@given(rectangles(), st.floats(0.1, 8))
+def test_a_scaled_polygon_stays_inside_the_photo(
+    rectangle: tuple[tuple[float, float], tuple[float, float], float], factor: float
+) -> None:
+    scaled = geometry.scale(geometry.corners(*rectangle), (factor, factor), (640, 480))
+    assert (scaled >= 0).all()
+    assert (scaled <= [640, 480]).all()
+
+
+def test_a_tilted_crop_comes_out_straight() -> None:
+    pixels = np.zeros((200, 300, 3), dtype=np.uint8)
+    polygon = geometry.corners((150, 100), (120, 30), 20)
+    cv2.fillPoly(pixels, [polygon.astype(np.int32)], (255, 255, 255))
+    straight = geometry.crop(pixels, polygon)
+    assert abs(straight.shape[0] - 30) <= 1
+    assert abs(straight.shape[1] - 120) <= 1
+    assert straight.mean() > 240
+
+
+def test_a_high_crop_is_laid_on_its_side() -> None:
+    pixels = np.zeros((300, 100, 3), dtype=np.uint8)
+    pixels[:150] = 255  # the upper half of a line that runs from bottom to top: its end
+    laid = geometry.crop(pixels, box_polygon(10, 10, 40, 280))
+    assert laid.shape == (40, 280, 3)
+    assert laid[:, :100].min() == 255 or laid[:, -100:].min() == 255
+
+
+def box_polygon(left: float, top: float, width: float, height: float) -> Polygon:
+    right, bottom = left + width, top + height
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], dtype=np.float32)
+
+
+def test_reading_order_is_top_to_bottom_then_left_to_right() -> None:
+    words = {
+        "second": box_polygon(300, 12, 100, 30),
+        "third": box_polygon(5, 60, 90, 30),
+        "first": box_polygon(10, 20, 100, 30),
+        "fourth": box_polygon(200, 57, 90, 34),
+    }
+    names = list(words)
+    order = geometry.reading_order(list(words.values()))
+    assert [names[index] for index in order] == ["first", "second", "third", "fourth"]
+
+
+@given(st.lists(rectangles(), max_size=20))
+def test_reading_order_keeps_every_line(
+    found: list[tuple[tuple[float, float], tuple[float, float], float]],
+) -> None:
+    polygons = [geometry.corners(*rectangle) for rectangle in found]
+    assert sorted(geometry.reading_order(polygons)) == list(range(len(polygons)))

@@ -1,0 +1,104 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
+
+from ocr.errors import UnreadablePhoto
+from ocr.image import decode
+
+RED, BLUE = (0, 0, 254), (254, 0, 0)  # BGR; JPEG keeps them to a few units
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def flag() -> Image.Image:
+    """48 x 32, red in its top left quarter, blue elsewhere."""
+    image = Image.new("RGB", (48, 32), "blue")
+    image.paste("red", (0, 0, 24, 16))
+    return image
+
+
+UPRIGHT = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+"""EXIF orientation to the Pillow transposition that makes a file in which that orientation is true."""
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_comes_out_upright(kind: str, orientation: int) -> None:
+    transposition = UPRIGHT[orientation]
+    stored = flag() if transposition is None else flag().transpose(Image.Transpose(transposition))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    photo = decode(encoded(stored, kind, exif=exif), needed_side=2000, max_pixels=10**6)
+    assert (photo.width, photo.height) == (48, 32)
+    assert photo.pixels.shape == (32, 48, 3)
+    assert np.abs(photo.pixels[5, 5].astype(int) - RED).max() < 10
+    assert np.abs(photo.pixels[28, 40].astype(int) - BLUE).max() < 10
+
+
+@pytest.mark.parametrize(
+    ("size", "needed", "decoded"),
+    [((1600, 1200), 800, (800, 600)), ((1600, 1200), 900, (1600, 1200)), ((1600, 1200), 200, (200, 150))],
+)
+def test_a_jpeg_is_decoded_no_larger_than_needed(size: tuple[int, int], needed: int, decoded: tuple[int, int]) -> None:
+    photo = decode(encoded(Image.new("RGB", size), "JPEG"), needed_side=needed, max_pixels=10**7)
+    assert photo.pixels.shape[1::-1] == decoded
+    assert (photo.width, photo.height) == size
+    assert photo.scale == (size[0] / decoded[0], size[1] / decoded[1])
+
+
+def test_a_picture_over_the_bound_is_refused_before_it_is_decoded() -> None:
+    data = encoded(Image.new("1", (30_000, 30_000)), "PNG")
+    with pytest.raises(UnreadablePhoto, match=r"30000 x 30000 pixels; up to 200 megapixels"):
+        decode(data, needed_side=2000, max_pixels=200_000_000)
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xd8\xff", b"%PDF-1.7 not a picture", b"GIF89a"])
+def test_what_is_no_picture_is_unreadable(data: bytes) -> None:
+    with pytest.raises(UnreadablePhoto):
+        decode(data, needed_side=2000, max_pixels=10**7)
+
+
+@given(st.data())
+def test_a_damaged_picture_is_read_or_unreadable_but_never_an_unexpected_error(data: st.DataObject) -> None:
+    whole = encoded(flag(), data.draw(st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"])))
+    damaged = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
+    for position in data.draw(st.lists(st.integers(0, max(0, len(damaged) - 1)), max_size=5)):
+        if damaged:
+            damaged[position] = data.draw(st.integers(0, 255))
+    try:
+        photo = decode(bytes(damaged), needed_side=2000, max_pixels=10**6)
+    except UnreadablePhoto:
+        return
+    assert photo.pixels.dtype == np.uint8
+    assert photo.pixels.ndim == 3
+
+
+@pytest.mark.parametrize(("ink", "ground"), [("black", 255), ("white", 0)])
+def test_transparent_pictures_get_a_ground_that_contrasts(ink: str, ground: int) -> None:
+    image = Image.new("RGBA", (20, 10), (0, 0, 0, 0))
+    image.paste(ink, (5, 2, 15, 8))
+    pixels = decode(encoded(image, "PNG"), needed_side=2000, max_pixels=10**6).pixels
+    assert pixels[0, 0].tolist() == [ground] * 3
+    assert pixels[5, 10].tolist() == [255 - ground] * 3
+
+
+def test_nothing_visible_is_white() -> None:
+    image = Image.new("RGBA", (20, 10), (0, 0, 0, 0))
+    assert decode(encoded(image, "PNG"), needed_side=2000, max_pixels=10**6).pixels.min() == 255
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "CMYK", "I;16"])
+def test_every_mode_gives_bgr(mode: str) -> None:
+    values = np.full((10, 20), 0xC0FF, dtype=np.uint16)
+    image = Image.fromarray(values) if mode == "I;16" else Image.new("RGB", (20, 10), "#c0c0c0").convert(mode)
+    pixels = decode(encoded(image, "TIFF" if mode == "CMYK" else "PNG"), needed_side=2000, max_pixels=10**6).pixels
+    assert pixels.shape == (10, 20, 3)
+    assert abs(int(pixels.mean()) - 0xC0) < 64  # one bit a pixel is dithered

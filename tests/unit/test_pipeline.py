@@ -1,0 +1,72 @@
+import io
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from ocr.detector import Detector
+from ocr.pipeline import Pipeline
+from ocr.recognizer import Recognizer
+from ocr.types import Limits
+from tests.unit.test_detector import DarkIsText, page
+
+UPRIGHT, TURNED, BAD = "abc", "xyz", "?"
+CHARSET = UPRIGHT + TURNED + BAD
+
+
+class LightEnd:
+    """A recognizer's network for dark bars with a lighter end: upright if that is on the right.
+
+    `head_score` is what it gives to a bar that stands on its head and that it takes for a text all the same.
+    """
+
+    def __init__(self, head_score: float) -> None:
+        self.head_score = head_score
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        probabilities = np.zeros((len(batch), 8, len(CHARSET) + 1), dtype=np.float32)
+        for line, out in zip(batch, probabilities, strict=True):
+            dark = np.flatnonzero(np.abs(line.mean(axis=(0, 1))) > 0.05)
+            columns = line.mean(axis=(0, 1))[: dark[-1]]
+            upright = columns[len(columns) // 2 :].mean() > columns[: len(columns) // 2].mean()
+            out[0, CHARSET.index("a" if upright else BAD) + 1] = 0.95 if upright else self.head_score
+        return probabilities
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def bars(*, turned: bool = False) -> bytes:
+    pixels = page(900, 800, (100, 100, 300, 30), (100, 400, 200, 30))
+    pixels[105:125, 300:395] = 90
+    pixels[405:425, 230:295] = 90
+    return png(np.ascontiguousarray(np.rot90(pixels, 2)) if turned else pixels)
+
+
+def pipeline(head_score: float = 0.6, min_score: float = 0.5) -> Pipeline:
+    limits = Limits(max_side=2000, max_pixels=10**7, min_score=min_score)
+    return Pipeline(Detector(DarkIsText(), max_side=2000), Recognizer(LightEnd(head_score), CHARSET), limits)
+
+
+def test_lines_come_in_reading_order_with_their_boxes() -> None:
+    lines = pipeline().read(bars())
+    assert [line.text for line in lines] == ["a", "a"]
+    assert lines[0].box[1] < lines[1].box[1]
+    assert abs(lines[0].box[0] - 100) < 30
+
+
+@pytest.mark.parametrize("head_score", [0.1, 0.6])
+def test_lines_on_their_head_are_read_turned(head_score: float) -> None:
+    assert [line.text for line in pipeline(head_score).read(bars(turned=True))] == ["a", "a"]
+
+
+def test_lines_below_the_least_score_are_left_out() -> None:
+    assert pipeline(min_score=0.99).read(bars()) == []
+
+
+def test_a_photo_without_text_has_no_lines() -> None:
+    assert pipeline().read(png(page(300, 200))) == []

@@ -1,0 +1,236 @@
+"""The child process and the reader on top of it, with a runner that is killed on demand."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
+from ocr.types import Limits
+from runners import RUNNERS, Entry
+from runners.base import Options
+from runners.process import ProcessDied, RunnerProcess
+from runners.reader import Reader, candidates
+from tests import fakes
+
+
+@pytest.fixture(autouse=True)
+def _fake_runners(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Colour", "Unloadable", "Crashing"):
+        monkeypatch.setitem(RUNNERS, name.lower(), Entry(f"tests.fakes:{name}Runner", "json"))
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    return Options("none", 1, Limits(max_side=2000, max_pixels=10**6, min_score=0), tmp_path)
+
+
+def with_reader(options: Options, use: Callable[[Reader], Awaitable[None]], *names: str, parallel: int = 2) -> None:
+    async def run() -> None:
+        reader = Reader(names or ("colour",), options, parallel=parallel)
+        try:
+            await use(reader)
+        finally:
+            await reader.close()
+        assert children() == []
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "runners.child" in child.cmdline()]
+
+
+async def texts(reader: Reader, *colours: fakes.Colour) -> list[str]:
+    read = await asyncio.gather(*(reader.read(fakes.photo(colour)) for colour in colours))
+    return [line.text for lines in read for line in lines]
+
+
+COLOURS = [(10 * i, 20, 30) for i in range(20)]
+
+
+def test_each_caller_gets_its_own_answer(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        assert await texts(reader, *COLOURS) == [fakes.name(colour) for colour in COLOURS]
+
+    with_reader(options, use, parallel=3)
+
+
+def test_photos_are_read_side_by_side_but_not_more_than_allowed(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        started = asyncio.get_running_loop().time()
+        await texts(reader, *[fakes.SLOW] * 4)
+        seconds = asyncio.get_running_loop().time() - started
+        assert seconds >= 2 * fakes.SLOW_SECONDS
+
+    with_reader(options, use, parallel=2)
+
+
+def test_expected_failures_cross_the_border_as_what_they_are(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        with pytest.raises(UnreadablePhoto, match="not a picture"):
+            await reader.read(b"no photo")
+        with pytest.raises(ReadingFailed, match="log has the details"):
+            await reader.read(fakes.photo(fakes.FAILS))
+        with pytest.raises(UnreadablePhoto):
+            await reader.read(b"")
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+
+    with_reader(options, use)
+
+
+def test_a_restart_loses_nothing_and_the_old_process_ends(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        (old,) = children()
+        reading = asyncio.gather(*(reader.read(fakes.photo(fakes.SLOW)) for _ in range(5)))
+        await asyncio.sleep(fakes.SLOW_SECONDS / 2)
+        reader.restart()
+        reader.restart()  # two at once are one
+        assert [lines[0].text for lines in await reading] == [fakes.name(fakes.SLOW)] * 5
+        await asyncio.to_thread(psutil.wait_procs, [old], 10)
+        assert not old.is_running()
+        assert len(children()) == 1
+
+    with_reader(options, use)
+
+
+def test_photos_in_flight_in_a_process_that_dies_are_read_again(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        reading = asyncio.gather(*(reader.read(fakes.photo(fakes.SLOW)) for _ in range(4)))
+        await asyncio.sleep(fakes.SLOW_SECONDS / 2)
+        children()[0].kill()
+        assert [lines[0].text for lines in await reading] == [fakes.name(fakes.SLOW)] * 4
+
+    with_reader(options, use)
+
+
+def test_a_photo_that_kills_once_is_read(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        assert await texts(reader, fakes.KILLS_ONCE) == [fakes.name(fakes.KILLS_ONCE)]
+
+    with_reader(options, use)
+
+
+def test_a_photo_that_kills_twice_is_unreadable_and_the_next_is_read(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        with pytest.raises(UnreadablePhoto, match="crashed the reader, twice"):
+            await reader.read(fakes.photo(fakes.KILLS))
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+
+    with_reader(options, use)
+
+
+def test_a_caller_that_goes_away_leaves_its_place_to_the_next(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        gone = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
+        waiting = asyncio.create_task(reader.read(fakes.photo((9, 9, 9))))
+        await asyncio.sleep(fakes.SLOW_SECONDS / 2)
+        gone.cancel()
+        waiting.cancel()
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+
+    with_reader(options, use, parallel=1)
+
+
+def test_the_next_runner_is_tried_and_remembered(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+        assert reader.chosen == "colour"
+        assert reader.device == "paint box"
+        assert reader.ready
+
+    with_reader(options, use, "unloadable", "crashing", "colour")
+
+
+def test_no_runner_at_all_says_why_each_time(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        for _ in range(2):
+            with pytest.raises(
+                RunnerUnavailable, match=r"unloadable cannot be loaded: no paint.*crashing died .*code -\d"
+            ):
+                await reader.read(fakes.photo((1, 2, 3)))
+        assert not reader.ready
+
+    with_reader(options, use, "unloadable", "crashing")
+
+
+def test_a_failed_restart_leaves_the_old_process_in_service(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:UnloadableRunner", "json"))
+        reader.restart()
+        await asyncio.sleep(1)
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+
+    with_reader(options, use)
+
+
+def test_the_child_ignores_the_signals_that_are_meant_for_the_service(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        reading = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
+        await asyncio.sleep(fakes.SLOW_SECONDS / 2)
+        (child,) = children()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            child.send_signal(number)
+        assert (await reading)[0].text == fakes.name(fakes.SLOW)
+
+    with_reader(options, use)
+
+
+def test_the_child_does_not_outlive_the_service(options: Options) -> None:
+    async def run() -> RunnerProcess:
+        return await RunnerProcess.start("colour", options, slots=1)
+
+    reader, writer = os.pipe()
+    service = os.fork()
+    if service == 0:
+        os.close(reader)
+        asyncio.run(run())
+        os.write(writer, str(children()[0].pid).encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.close(writer)
+    os.waitpid(service, 0)
+    child = int(os.read(reader, 20))
+    os.close(reader)
+    if psutil.pid_exists(child):
+        psutil.wait_procs([psutil.Process(child)], 10)
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_key_is_not_in_the_childs_environment(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        assert "API_AUTH_KEY" not in children()[0].environ()
+
+    with_reader(options, use)
+
+
+def test_a_killed_process_says_so(options: Options) -> None:
+    async def run() -> None:
+        process = await RunnerProcess.start("colour", options, slots=1)
+        process.kill()
+        with pytest.raises(ProcessDied):
+            await process.read(fakes.photo((1, 2, 3)))
+        await process.close()
+
+    asyncio.run(run())
+
+
+def test_auto_prefers_openvino() -> None:
+    assert candidates("auto")[:2] == ["openvino", "onnx"]
+    assert candidates("onnx") == ["onnx"]
+
+
+def test_auto_takes_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RUNNERS, "openvino", Entry(RUNNERS["openvino"].runner, "not_installed"))
+    assert "openvino" not in candidates("auto")
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=openvino needs the package not_installed: make setup"):
+        candidates("openvino")

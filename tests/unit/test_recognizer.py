@@ -1,0 +1,83 @@
+from itertools import groupby
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ocr.recognizer import WIDTHS, Recognizer
+
+CHARSET = "abcdefghi "
+LEVEL = 20  # grey levels between two characters
+STEP = 8  # pixels a step, as in PP-OCR
+
+
+class GreyIsCharacter:
+    """A recognizer's network: each step of 8 pixels gives the character that its grey level stands for."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.shapes.append(batch.shape)
+        levels = (batch.mean(axis=(1, 2)) + 1) * 127.5
+        steps = levels.reshape(len(batch), -1, STEP).mean(axis=2)
+        wanted = np.where(abs(steps - 127.5) < 2, 0, np.round(steps / LEVEL)).astype(int)  # 127.5 is the padding
+        probabilities = np.full((*wanted.shape, len(CHARSET) + 1), 0.01, dtype=np.float32)
+        np.put_along_axis(probabilities, wanted[..., np.newaxis], 0.9, axis=2)
+        return probabilities
+
+
+def crop(text: str) -> NDArray[np.uint8]:
+    """A crop that GreyIsCharacter reads as `text`: a step a character, a blank one between."""
+    columns = [[level] * STEP for character in text for level in ((CHARSET.index(character) + 1) * LEVEL, 0)]
+    row = np.array(columns or [[0] * STEP], dtype=np.uint8).reshape(-1)
+    return np.broadcast_to(row[np.newaxis, :, np.newaxis], (48, len(row), 3)).copy()
+
+
+texts = st.text(CHARSET, max_size=60)
+
+
+@given(texts)
+def test_a_line_is_read_character_by_character(text: str) -> None:
+    read, score = Recognizer(GreyIsCharacter(), CHARSET)([crop(text)])[0]
+    assert read == text
+    assert abs(score - (0.9 if text else 0)) < 1e-6
+
+
+@given(st.lists(texts, max_size=12))
+def test_lines_read_together_are_the_same_as_alone_and_keep_their_order(lines: list[str]) -> None:
+    recognizer = Recognizer(GreyIsCharacter(), CHARSET)
+    crops = [crop(text) for text in lines]
+    together = [text for text, _ in recognizer(crops)]
+    assert together == lines == [recognizer([one])[0][0] for one in crops]
+
+
+@given(st.lists(st.integers(0, len(CHARSET)), min_size=1, max_size=40))
+def test_ctc_drops_repeats_then_blanks(steps: list[int]) -> None:
+    probabilities = np.full((len(steps), len(CHARSET) + 1), 0.01, dtype=np.float32)
+    probabilities[range(len(steps)), steps] = 0.8
+    read, _ = Recognizer(lambda _: probabilities[np.newaxis], CHARSET)([crop("a")])[0]
+    assert read == "".join(CHARSET[step - 1] for step, _ in groupby(steps) if step)
+
+
+def test_the_score_is_the_mean_over_the_characters() -> None:
+    probabilities = np.zeros((4, len(CHARSET) + 1), dtype=np.float32)
+    probabilities[[0, 1, 2, 3], [1, 1, 0, 2]] = [0.9, 0.5, 1.0, 0.7]  # the repeat and the blank do not count
+    read, score = Recognizer(lambda _: probabilities[np.newaxis], CHARSET)([crop("a")])[0]
+    assert read == "ab"
+    assert abs(score - 0.8) < 1e-6
+
+
+@given(st.integers(1, 400), st.integers(1, 6000))
+def test_few_widths_are_ever_used(height: int, width: int) -> None:
+    network = GreyIsCharacter()
+    Recognizer(network, CHARSET)([np.zeros((height, width, 3), dtype=np.uint8)])
+    assert network.shapes[0][:3] == (1, 3, 48)
+    assert network.shapes[0][3] in WIDTHS
+
+
+def test_batches_are_bounded() -> None:
+    network = GreyIsCharacter()
+    Recognizer(network, CHARSET)([crop("abc")] * 50 + [crop("abcdefghi" * 12)] * 3)
+    assert all(batch == 1 or batch * width <= 1280 for batch, _, _, width in network.shapes)

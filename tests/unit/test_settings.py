@@ -1,0 +1,112 @@
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_defaults() -> None:
+    loaded = settings.load()
+    assert loaded.http_port == 8000
+    assert loaded.ocr_runner == "auto"
+    assert loaded.ocr_model == "ppocrv6"
+    assert 1 <= loaded.ocr_threads <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize("key", ["", "   ", None])
+def test_an_empty_key_is_no_key(monkeypatch: pytest.MonkeyPatch, key: str | None) -> None:
+    monkeypatch.delenv("API_AUTH_KEY")
+    if key is not None:
+        monkeypatch.setenv("API_AUTH_KEY", key)
+    assert settings.load().api_auth_key is None
+
+
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCR_MAX_SIDE", "")
+    assert settings.load().ocr_max_side == 2000
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("OCR_MAX_SIDE=960\nHTTP_PORT=8060\nNOT_OURS=1\n", "utf-8")
+    monkeypatch.setenv("HTTP_PORT", "8164")
+    loaded = settings.load()
+    assert (loaded.ocr_max_side, loaded.http_port) == (960, 8164)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("OCR_RUNNER", "tpu", "OCR_RUNNER: Input should be 'auto', 'openvino' or 'onnx'"),
+        ("HTTP_PORT", "99999", "HTTP_PORT: Input should be less than or equal to 65535"),
+        ("OCR_MIN_SCORE", "high", "OCR_MIN_SCORE: Input should be a valid number"),
+    ],
+)
+def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(settings.SettingsError, match=message):
+        settings.load()
+
+
+def test_the_key_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_AUTH_KEY", "hunter2")
+    monkeypatch.setenv("HTTP_PORT", "many")
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load()
+    monkeypatch.delenv("HTTP_PORT")
+    assert "hunter2" not in f"{caught.value!r} {settings.load()!r}"
+
+
+def test_its_main_prints_what_mt_photos_needs() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "settings"],
+        cwd=ROOT,
+        env=os.environ | {"API_AUTH_KEY": "hunter2", "HTTP_PORT": "8060"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert ":8060\n" in printed
+    assert "API key: hunter2\n" in printed
+
+
+def readme_settings(readme: str) -> dict[str, str]:
+    rows = [line.split("|")[1:-1] for line in (ROOT / readme).read_text("utf-8").splitlines() if line.startswith("| `")]
+    return {cells[0].strip(" `"): cells[1].strip() for cells in rows if re.fullmatch(r"[A-Z_]+", cells[0].strip(" `"))}
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
+def test_readme_lists_every_setting_with_its_default(readme: str) -> None:
+    documented = readme_settings(readme)
+    fields = settings.Settings.model_fields
+    assert set(documented) == {name.upper() for name in fields}
+    for name, field in fields.items():
+        if field.default_factory is None and field.default is not None:
+            assert documented[name.upper()].strip("`") == str(field.default), name
+
+
+def test_the_example_file_names_every_setting() -> None:
+    lines = (ROOT / ".env.example").read_text("utf-8").splitlines()
+    named = {line.lstrip("# ").split("=")[0] for line in lines if "=" in line}
+    assert named == {name.upper() for name in settings.Settings.model_fields}
+
+
+def test_make_writes_a_fresh_key_that_only_the_owner_can_read(tmp_path: Path) -> None:
+    keys = set()
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copy(ROOT / "Makefile", folder)
+        subprocess.run(["make", "-s", ".env", f"PYTHON={sys.executable}"], cwd=folder, check=True)
+        file_ = folder / ".env"
+        assert stat.S_IMODE(file_.stat().st_mode) == 0o600
+        keys.add(file_.read_text("utf-8"))
+    assert len(keys) == 2
+    assert all(len(key) > len("API_AUTH_KEY=") + 30 for key in keys)

@@ -1,0 +1,56 @@
+"""The house rules of docs/adr/0001 and of pyproject.toml, as far as a test can hold them."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ALLOWED = {
+    "ocr": {"ocr"},
+    "runners": {"runners", "ocr"},
+    "auth": {"auth"},
+    "web": {"web"},
+    "wire": {"ocr"},
+    "settings": set(),
+    "logs": set(),
+    "service": {"auth", "logs", "ocr", "runners", "settings", "web", "wire"},
+}
+MODULES = sorted(path for name in ALLOWED for path in [*ROOT.glob(f"{name}.py"), *ROOT.glob(f"{name}/**/*.py")])
+
+
+def imported(path: Path) -> set[str]:
+    """The first parts of the names of all modules that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    part = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    assert imported(path) & set(ALLOWED) <= ALLOWED[part]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "ocr").glob("*.py")), ids=lambda path: path.name)
+def test_ocr_knows_no_http_and_no_engine(path: Path) -> None:
+    assert not imported(path) & {"bentoml", "starlette", "httpx", "openvino", "onnxruntime", "rapidocr"}
+
+
+def test_the_service_loads_no_engine_and_no_opencv() -> None:
+    program = (
+        "import service, sys; print(sorted({'cv2', 'openvino', 'onnxruntime', 'PIL', 'rapidocr'} & set(sys.modules)))"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert printed.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_are_short(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= (150 if path.name == "service.py" else 300)
