@@ -85,9 +85,9 @@ class OcrService:
     async def ocr(self, file: Request) -> dict[str, object]:
         """The lines of text in a photo."""
         photo = await wire.photo(file, max_bytes=SETTINGS.ocr_max_upload_mb * 10**6)
-        lines = await self._reader.read(photo)
-        file.state.lines = len(lines)
-        return wire.lines_answer(lines)
+        reading = await self._reader.read(photo)
+        file.state.lines = len(reading.lines)
+        return wire.lines_answer(reading.lines)
 
     @bentoml.api(route="/restart", input_spec=wire.NoInput, output_spec=wire.RestartAnswer)
     @wire.answers

@@ -28,7 +28,7 @@ def ours(runner: str, model: str) -> Reader:
     reader.load()
 
     def read(path: Path) -> list[Line]:
-        found = reader.read(path.read_bytes())
+        found = reader.read(path.read_bytes()).lines
         return list(_lines([line.polygon for line in found], [line.text for line in found]))
 
     return read

@@ -6,7 +6,7 @@ from ocr import geometry
 from ocr.detector import Detector
 from ocr.image import decode
 from ocr.recognizer import Recognizer
-from ocr.types import Limits, Pixels, TextLine
+from ocr.types import Limits, Pixels, Reading, TextLine
 
 UNSURE = 0.8  # a line with a lower score may stand on its head, so it is read a second time, turned
 SURE = 0.9  # the score from which that second reading counts; below, it was noise on labelled receipts
@@ -20,21 +20,26 @@ class Pipeline:
         self._recognizer = recognizer
         self._limits = limits
 
-    def read(self, data: bytes) -> list[TextLine]:
+    def read(self, data: bytes) -> Reading:
         """The lines of text in a photo, in reading order, polygons in pixels of the full upright photo.
 
         Raises:
             UnreadablePhoto: `data` is not a picture that can be read.
         """
-        photo = decode(data, needed_side=self._limits.max_side, max_pixels=self._limits.max_pixels)
-        polygons = self._detector(photo.pixels)
+        reading = Reading()
+        with reading.stage("decode"):
+            photo = decode(data, needed_side=self._limits.max_side, max_pixels=self._limits.max_pixels)
+        with reading.stage("detect"):
+            polygons = self._detector(photo.pixels)
         polygons = [polygons[index] for index in geometry.reading_order(polygons)]
-        texts = self._recognize([geometry.crop(photo.pixels, polygon) for polygon in polygons])
-        return [
+        with reading.stage("recognize"):
+            texts = self._recognize([geometry.crop(photo.pixels, polygon) for polygon in polygons])
+        reading.lines.extend(
             TextLine(geometry.scale(polygon, photo.scale, (photo.width, photo.height)), text.strip(), score)
             for polygon, (text, score) in zip(polygons, texts, strict=True)
             if text.strip() and score >= self._limits.min_score
-        ]
+        )
+        return reading
 
     def _recognize(self, crops: list[Pixels]) -> list[tuple[str, float]]:
         """Text and score of each crop, whichever way up it is.

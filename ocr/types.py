@@ -1,7 +1,9 @@
 """The values that pass between the stages."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,3 +52,23 @@ def box(polygon: Polygon) -> tuple[float, float, float, float]:
     left, top = polygon.min(axis=0)
     right, bottom = polygon.max(axis=0)
     return float(left), float(top), float(right - left), float(bottom - top)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What was read in a photo: its lines in reading order, and the seconds that each stage took.
+
+    Stages are `decode`, `detect` and `recognize`; one that did not take place is not there.
+    """
+
+    lines: list[TextLine] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time that the block takes to the seconds of a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start

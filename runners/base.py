@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ocr.types import Limits, TextLine
+from ocr.types import Limits, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Runner(Protocol):
     def load(self) -> None:
         """Load engine and model; raises RunnerUnavailable if this machine lacks what they need."""
 
-    def read(self, photo: bytes) -> list[TextLine]:
+    def read(self, photo: bytes) -> Reading:
         """The lines of a photo (the bytes of its file); called from several threads at once.
 
         Raises:

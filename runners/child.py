@@ -74,7 +74,7 @@ def _serve(slot: socket.socket, runner: Runner) -> None:
 
 def _read(runner: Runner, photo: bytes) -> dict[str, object]:
     try:
-        lines = runner.read(photo)
+        reading = runner.read(photo)
     except UnreadablePhoto as error:
         return {"unreadable": str(error)}
     except MemoryError:
@@ -82,7 +82,8 @@ def _read(runner: Runner, photo: bytes) -> dict[str, object]:
     except Exception:
         log.exception("the runner failed on a photo of %d bytes", len(photo))
         return {"failed": "the reader failed on this photo; the service's log has the details"}
-    return {"lines": [{"polygon": line.polygon.tolist(), "text": line.text, "score": line.score} for line in lines]}
+    lines = [{"polygon": line.polygon.tolist(), "text": line.text, "score": line.score} for line in reading.lines]
+    return {"lines": lines, "seconds": reading.seconds}
 
 
 def _send(to: socket.socket, message: dict[str, object]) -> None:

@@ -8,7 +8,7 @@ from ocr.detector import Detector
 from ocr.models import locate
 from ocr.pipeline import Pipeline
 from ocr.recognizer import Recognizer
-from ocr.types import Network, TextLine
+from ocr.types import Network, Reading
 from runners.base import Options
 
 
@@ -35,7 +35,7 @@ class PipelineRunner(ABC):
             self._options.limits,
         )
 
-    def read(self, photo: bytes) -> list[TextLine]:
+    def read(self, photo: bytes) -> Reading:
         if self._pipeline is None:
             raise RuntimeError("load() comes before read()")
         return self._pipeline.read(photo)

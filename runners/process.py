@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
-from ocr.types import TextLine
+from ocr.types import Reading, TextLine
 from runners import RUNNERS
 from runners.base import Options
 
@@ -84,7 +84,7 @@ class RunnerProcess:
             raise RunnerUnavailable(told["unavailable"])
         return str(told["device"])
 
-    async def read(self, photo: bytes) -> list[TextLine]:
+    async def read(self, photo: bytes) -> Reading:
         """Read a photo; to be called for at most `slots` photos at a time, and not to be cancelled.
 
         Raises:
@@ -104,10 +104,11 @@ class RunnerProcess:
             raise UnreadablePhoto(answer["unreadable"])
         if "failed" in answer:
             raise ReadingFailed(answer["failed"])
-        return [
+        lines = [
             TextLine(np.array(line["polygon"], dtype=np.float32), line["text"], line["score"])
             for line in answer["lines"]
         ]
+        return Reading(lines, answer["seconds"])
 
     async def close(self) -> None:
         """Wait until no photo is being read, then end the child; all of its memory is free afterwards."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from ocr.errors import RunnerUnavailable, UnreadablePhoto
-from ocr.types import TextLine
+from ocr.types import Reading
 from runners import RUNNERS
 from runners.base import Options
 from runners.process import ProcessDied, RunnerProcess
@@ -51,7 +51,7 @@ class Reader:
         """Load the runner now rather than with the first photo."""
         await self._current()
 
-    async def read(self, photo: bytes) -> list[TextLine]:
+    async def read(self, photo: bytes) -> Reading:
         """Read a photo; a caller that is cancelled while waiting costs nothing.
 
         Raises:
@@ -79,7 +79,7 @@ class Reader:
                 await self._process.close()
                 self._process = None
 
-    async def _read(self, photo: bytes) -> list[TextLine]:
+    async def _read(self, photo: bytes) -> Reading:
         try:
             return await self._read_once(photo)
         except ProcessDied:
@@ -91,7 +91,7 @@ class Reader:
                 log.error("a photo of %d bytes killed two child processes", len(photo))  # noqa: TRY400
                 raise UnreadablePhoto("reading this photo crashed the reader, twice") from None
 
-    async def _read_once(self, photo: bytes) -> list[TextLine]:
+    async def _read_once(self, photo: bytes) -> Reading:
         process = await self._current()
         try:
             return await process.read(photo)

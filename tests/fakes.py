@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ocr.image import decode
-from ocr.types import TextLine
+from ocr.types import Reading, TextLine
 from runners.base import Options
 
 Colour = tuple[int, int, int]
@@ -45,7 +45,7 @@ class ColourRunner:
     def load(self) -> None:
         pass
 
-    def read(self, photo: bytes) -> list[TextLine]:
+    def read(self, photo: bytes) -> Reading:
         decoded = decode(photo, needed_side=2000, max_pixels=self._options.limits.max_pixels)
         blue, green, red = (round(mean) for mean in decoded.pixels.mean(axis=(0, 1)))
         colour = red, green, blue
@@ -56,10 +56,10 @@ class ColourRunner:
         if colour == SLOW:
             time.sleep(SLOW_SECONDS)
         if colour == BLANK:
-            return []
+            return Reading()
         right, bottom = decoded.width, decoded.height
         polygon = np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]], dtype=np.float32)
-        return [TextLine(polygon, name(colour), 0.987)]
+        return Reading([TextLine(polygon, name(colour), 0.987)], {"decode": 0.25})
 
     def close(self) -> None:
         pass

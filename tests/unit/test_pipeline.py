@@ -53,7 +53,7 @@ def pipeline(head_score: float = 0.6, min_score: float = 0.5) -> Pipeline:
 
 
 def test_lines_come_in_reading_order_with_their_boxes() -> None:
-    lines = pipeline().read(bars())
+    lines = pipeline().read(bars()).lines
     assert [line.text for line in lines] == ["a", "a"]
     assert lines[0].box[1] < lines[1].box[1]
     assert abs(lines[0].box[0] - 100) < 30
@@ -61,12 +61,18 @@ def test_lines_come_in_reading_order_with_their_boxes() -> None:
 
 @pytest.mark.parametrize("head_score", [0.1, 0.6])
 def test_lines_on_their_head_are_read_turned(head_score: float) -> None:
-    assert [line.text for line in pipeline(head_score).read(bars(turned=True))] == ["a", "a"]
+    assert [line.text for line in pipeline(head_score).read(bars(turned=True)).lines] == ["a", "a"]
 
 
 def test_lines_below_the_least_score_are_left_out() -> None:
-    assert pipeline(min_score=0.99).read(bars()) == []
+    assert pipeline(min_score=0.99).read(bars()).lines == []
 
 
 def test_a_photo_without_text_has_no_lines() -> None:
-    assert pipeline().read(png(page(300, 200))) == []
+    assert pipeline().read(png(page(300, 200))).lines == []
+
+
+def test_the_seconds_of_each_stage_are_told() -> None:
+    seconds = pipeline().read(bars()).seconds
+    assert list(seconds) == ["decode", "detect", "recognize"]
+    assert all(0 < value < 60 for value in seconds.values())

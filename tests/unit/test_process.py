@@ -47,7 +47,7 @@ def children() -> list[psutil.Process]:
 
 async def texts(reader: Reader, *colours: fakes.Colour) -> list[str]:
     read = await asyncio.gather(*(reader.read(fakes.photo(colour)) for colour in colours))
-    return [line.text for lines in read for line in lines]
+    return [line.text for reading in read for line in reading.lines]
 
 
 COLOURS = [(10 * i, 20, 30) for i in range(20)]
@@ -92,7 +92,7 @@ def test_a_restart_loses_nothing_and_the_old_process_ends(options: Options) -> N
         await asyncio.sleep(fakes.SLOW_SECONDS / 2)
         reader.restart()
         reader.restart()  # two at once are one
-        assert [lines[0].text for lines in await reading] == [fakes.name(fakes.SLOW)] * 5
+        assert [read.lines[0].text for read in await reading] == [fakes.name(fakes.SLOW)] * 5
         await asyncio.to_thread(psutil.wait_procs, [old], 10)
         assert not old.is_running()
         assert len(children()) == 1
@@ -106,7 +106,7 @@ def test_photos_in_flight_in_a_process_that_dies_are_read_again(options: Options
         reading = asyncio.gather(*(reader.read(fakes.photo(fakes.SLOW)) for _ in range(4)))
         await asyncio.sleep(fakes.SLOW_SECONDS / 2)
         children()[0].kill()
-        assert [lines[0].text for lines in await reading] == [fakes.name(fakes.SLOW)] * 4
+        assert [read.lines[0].text for read in await reading] == [fakes.name(fakes.SLOW)] * 4
 
     with_reader(options, use)
 
@@ -180,7 +180,7 @@ def test_the_child_ignores_the_signals_that_are_meant_for_the_service(options: O
         (child,) = children()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             child.send_signal(number)
-        assert (await reading)[0].text == fakes.name(fakes.SLOW)
+        assert (await reading).lines[0].text == fakes.name(fakes.SLOW)
 
     with_reader(options, use)
 
