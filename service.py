@@ -8,12 +8,17 @@ from pathlib import Path
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # a NAS does not report to anybody
 
 import bentoml
+from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 import logs
+import openapi
 import settings
 import web
 import wire
+from access import AccessLog
 from auth import ApiKeyMiddleware
 from ocr.errors import RunnerUnavailable
 from ocr.types import Limits
@@ -31,18 +36,23 @@ except settings.SettingsError as problem:
     sys.exit(f"mtphotos-ocr cannot start: {problem}")
 
 
+async def docs(_: Request) -> Response:
+    """The API's description."""
+    return JSONResponse(openapi.description(VERSION))
+
+
 @bentoml.service(
     name="mtphotos-ocr",
     http={"host": SETTINGS.http_host, "port": SETTINGS.http_port},
     traffic={"timeout": 3600},  # seconds; a photo waits its turn
-    logging={"access": {"enabled": False}},  # logs.RequestLog writes the line
+    logging={"access": {"enabled": False}},  # AccessLog writes the line
 )
-@bentoml.asgi_app(web.page, path="/")
+@bentoml.asgi_app(Starlette(routes=[Route("/", web.index), Route("/docs.json", docs)]), path="/")
 class OcrService:
     """Reads the text in photos, for MT Photos."""
 
     def __init__(self) -> None:
-        logs.configure()
+        logs.configure(SETTINGS.log_format)
         self._reader = Reader(candidates(SETTINGS.ocr_runner), options(), parallel=SETTINGS.ocr_parallel)
 
     @bentoml.on_deployment
@@ -104,11 +114,11 @@ def options() -> Options:
         max_pixels=SETTINGS.ocr_max_megapixels * 10**6,
         min_score=SETTINGS.ocr_min_score,
     )
-    return Options(SETTINGS.ocr_model, SETTINGS.ocr_threads, limits, SETTINGS.ocr_model_dir)
+    return Options(SETTINGS.ocr_model, SETTINGS.ocr_threads, limits, SETTINGS.ocr_model_dir, SETTINGS.log_format)
 
 
 service: bentoml.Service[OcrService] = OcrService  # what the decorator makes of it
-service.add_asgi_middleware(logs.RequestLog)  # the first is the outermost
+service.add_asgi_middleware(AccessLog)  # the first is the outermost
 service.add_asgi_middleware(wire.ErrorsAsJson)
 service.add_asgi_middleware(
     ApiKeyMiddleware, key=SETTINGS.api_auth_key.get_secret_value() if SETTINGS.api_auth_key else ""

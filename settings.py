@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     ocr_max_megapixels: int = Field(200, ge=1, le=1000, description="megapixels of the largest photo that is read")
     ocr_max_upload_mb: int = Field(64, ge=1, le=1024, description="MB (of 1,000,000 bytes) of the largest upload")
     ocr_min_score: float = Field(0.5, ge=0, le=1, description="lines that score lower are left out")
+    log_format: Literal["text", "json"] = Field("text", description="`text` for people, `json` for machines")
 
     @field_validator("api_auth_key")
     @classmethod

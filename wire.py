@@ -80,10 +80,16 @@ class Lines(BaseModel):
 
 
 class OcrAnswer(bentoml.IODescriptor):
-    """The answer of /ocr."""
+    """The answer of /ocr: the lines, or an empty list and `msg` if the photo could not be read."""
 
-    result: Any = Field(description="the lines; or [] if the photo could not be read: then `msg` says why")
-    msg: str = ""
+    result: Lines | Annotated[list[str], Field(max_length=0)]
+    msg: str | None = Field(None, description="why the photo could not be read; only then")
+
+
+class Error(BaseModel):
+    """The body of every answer with a status of 400 and above."""
+
+    detail: str = Field(description="what is wrong, and what to do")
 
 
 class CheckAnswer(bentoml.IODescriptor):

@@ -12,13 +12,14 @@ class Options:
     """What a runner is made with.
 
     `model` is a name of ocr.models, `threads` the cores that a network may use, `model_dir` a folder
-    that replaces the model's own files.
+    that replaces the model's own files, `log_format` the format of what it logs (see logs.py).
     """
 
     model: str
     threads: int
     limits: Limits
     model_dir: Path | None = None
+    log_format: str = "text"
 
 
 class Runner(Protocol):

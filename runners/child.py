@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import logs
 from ocr.errors import RunnerUnavailable, UnreadablePhoto
 from ocr.types import Limits
 from runners import make
@@ -27,12 +28,13 @@ log = logging.getLogger("mtphotos_ocr.child")
 
 def main(job: str, control_fd: str, *slot_fds: str) -> int:
     """Load the runner, then serve all slots until the service lets go."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # meant for the service, which ends us when it has answered
     control = socket.socket(fileno=int(control_fd))
     threading.Thread(target=_end_with, args=(control,), daemon=True).start()
-    runner, told = _load(json.loads(job))
+    wanted = json.loads(job)
+    logs.configure(wanted["options"]["log_format"])
+    runner, told = _load(wanted)
     _send(control, told)
     if runner is None:
         return 1

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
 
 HTML = (Path(__file__).parent / "index.html").read_text("utf-8")
 HEADERS = {
@@ -17,6 +15,3 @@ HEADERS = {
 async def index(_: Request) -> Response:
     """The page, in English and Chinese."""
     return HTMLResponse(HTML, headers=HEADERS)
-
-
-page = Starlette(routes=[Route("/", index)])

@@ -112,3 +112,11 @@ def test_the_log_has_a_line_per_request_without_text_and_key(
     assert "\x1b" not in second
     assert KEY not in caplog.text
     assert "#010203" not in caplog.text + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("path", ["/check", "/nowhere", "/livez"])
+def test_every_answer_carries_the_id_of_its_request(client: TestClient, path: str) -> None:
+    assert client.post(path, headers={"x-request-id": "photo-17.a_b"}).headers["x-request-id"] == "photo-17.a_b"
+    for bad in (b"", b"a b", b"x" * 65, b"\xfc", b"<script>"):
+        name = client.post(path, headers={b"x-request-id": bad}).headers["x-request-id"]
+        assert re.fullmatch("[0-9a-f]{32}", name)

@@ -1,0 +1,61 @@
+"""The access log: one line per request, and the id that finds it again."""
+
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from logs import log, request_id
+
+QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+"""Polled every few seconds: not worth a line."""
+
+
+class AccessLog:
+    """Logs status, seconds, bytes received and, for /ocr, the number of lines of each request.
+
+    The id of a request is its header X-Request-ID if that is up to 64 letters, digits, dots, hyphens and
+    underscores, else a random one; the answer carries it in the same header.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = time.perf_counter()
+        status, received = 0, 0
+        state = scope.setdefault("state", {})
+        sent_id = Headers(scope=scope).get("x-request-id", "")
+        name = sent_id if re.fullmatch(r"[\w.-]{1,64}", sent_id, re.ASCII) else uuid.uuid4().hex
+        request_id.set(name)
+
+        async def counting() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return message
+
+        async def watching(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = name
+            await send(message)
+
+        try:
+            await self._app(scope, counting, watching)
+        finally:
+            if scope["path"] not in QUIET:
+                lines = f" lines={state['lines']}" if "lines" in state else ""
+                seconds = time.perf_counter() - start
+                what = scope["method"], _printable(scope["path"])
+                log.info("%s %s %d %.3fs bytes=%d%s", *what, status, seconds, received, lines)
+
+
+def _printable(path: str) -> str:
+    return ascii(path)[1:-1][:200]  # a path is the client's to choose: no line breaks, no escape sequences

@@ -1,0 +1,104 @@
+"""The API's description (OpenAPI 3.1), served at /docs.json in place of the one that BentoML derives.
+
+BentoML's knows neither the key nor our errors, and says of every route that it takes a body.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+import wire
+
+REFERENCE = "#/components/schemas/{model}"
+
+ERRORS = {
+    400: "The form is malformed.",
+    401: "No key, or a wrong one.",
+    413: "The upload is larger than OCR_MAX_UPLOAD_MB.",
+    422: "There is no file in the field `file`.",
+    500: "The reader failed; the service's log says why.",
+    503: "No model can be loaded; the service's log says why.",
+}
+
+
+def description(version: str) -> dict[str, Any]:
+    """The description of the service's version `version`."""
+    models: list[type[BaseModel]] = [wire.OcrAnswer, wire.CheckAnswer, wire.RestartAnswer, wire.Error]
+    _, schemas = models_json_schema([(model, "serialization") for model in models], ref_template=REFERENCE)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "mtphotos-ocr",
+            "version": version,
+            "description": "Reads the text in photos, as MT Photos asks for it.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "."}],
+        "security": [{"api-key": []}, {"bearer": []}],
+        "paths": {
+            "/check": {"post": _operation("Whether the key fits, and what reads", wire.CheckAnswer)},
+            "/ocr": {
+                "post": _operation("The lines of text in a photo", wire.OcrAnswer, *ERRORS) | {"requestBody": _FORM}
+            },
+            "/restart": {"post": _operation("Replace the process that holds the model", wire.RestartAnswer)},
+            "/": {"get": _open("A page that says that the service runs", "text/html")},
+            "/livez": {"get": _open("Whether the service is alive")},
+            "/readyz": {"get": _open("Whether the service can read", unready=True)},
+            "/metrics": {"get": _closed_text("Metrics in Prometheus' text format")},
+        },
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {
+                "api-key": {"type": "apiKey", "in": "header", "name": "api-key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+_FORM = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {
+                        "type": "string",
+                        "format": "binary",
+                        "contentMediaType": "application/octet-stream",
+                        "description": "the photo, in any common format, as a file with a file name",
+                    }
+                },
+            }
+        }
+    },
+}
+
+
+def _operation(summary: str, answer: type, *errors: int) -> dict[str, Any]:
+    responses = {"200": _response("The answer.", "application/json", answer.__name__)}
+    responses |= {str(status): _error(status) for status in sorted({401, *errors})}
+    return {"summary": summary, "responses": responses}
+
+
+def _open(summary: str, media: str = "text/plain", *, unready: bool = False) -> dict[str, Any]:
+    responses = {"200": _response("Yes.", media)}
+    if unready:
+        responses["503"] = _response("Not now.", "application/json", wire.Error.__name__)
+    return {"summary": summary, "security": [], "responses": responses}
+
+
+def _closed_text(summary: str) -> dict[str, Any]:
+    return {"summary": summary, "responses": {"200": _response("The text.", "text/plain"), "401": _error(401)}}
+
+
+def _error(status: int) -> dict[str, Any]:
+    return _response(ERRORS[status], "application/json", wire.Error.__name__)
+
+
+def _response(description: str, media: str, model: str | None = None) -> dict[str, Any]:
+    schema = {"$ref": REFERENCE.format(model=model)} if model else {"type": "string"}
+    return {"description": description, "content": {media: {"schema": schema}}}
