@@ -1,7 +1,15 @@
 # Needs Python 3.11 or 3.12 and make, nothing else. `make help` lists the targets.
 
-# The requirements to install, a file of requirements/: openvino, or onnx where OpenVINO has no wheel.
-ifneq (,$(filter Linux-x86_64 Linux-aarch64 Darwin-arm64,$(shell uname -sm | tr ' ' -)))
+VENV := .venv
+TEST_VENV := .venv-test
+LOCK_VENV := .venv-lock
+
+# The requirements to install, a file of requirements/: what is installed already, else openvino, or onnx where
+# OpenVINO has no wheel.
+INSTALLED := $(patsubst $(VENV)/%.installed,%,$(firstword $(wildcard $(VENV)/*.installed)))
+ifneq (,$(INSTALLED))
+TARGET ?= $(INSTALLED)
+else ifneq (,$(filter Linux-x86_64 Linux-aarch64 Darwin-arm64,$(shell uname -sm | tr ' ' -)))
 TARGET ?= openvino
 else
 TARGET ?= onnx
@@ -14,18 +22,14 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-VENV := .venv
-TEST_VENV := .venv-test
-LOCK_VENV := .venv-lock
-
-.PHONY: help setup serve test lint lock pictures clean
+.PHONY: help setup serve key test lint lock pictures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx) in .venv
 
-serve: setup .env ## serve on port 8000, with a fresh key in .env if there is none
+serve: setup key ## serve on port 8000, with a fresh key in .env if there is none
 	@$(VENV)/bin/python -m settings
 	@exec $(VENV)/bin/bentoml serve service:OcrService
 
@@ -47,18 +51,23 @@ COMPILE = $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3
 clean: ## remove the environments
 	rm -rf $(VENV) $(TEST_VENV) $(LOCK_VENV)
 
-.env:
-	@umask 077; echo "API_AUTH_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(24))')" >$@
+key: # a fresh one in .env, unless there is one there or in the environment
+	@test -n "$$API_AUTH_KEY" || grep -qs '^ *\(export \)\?API_AUTH_KEY *= *[^ ]' .env || { umask 077; \
+	fresh=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(24))') && echo "API_AUTH_KEY=$$fresh" >>.env; }
 
 # One rule for each environment: its name, then what is installed there. It is made anew when the pins change.
+requirements/%.txt:
+	@echo "There is no target $*: TARGET is openvino or onnx"; exit 1
 $(VENV)/%.installed: requirements/%.txt
 	$(call install,$(VENV))
 $(TEST_VENV)/%.installed: requirements/%.txt
 	$(call install,$(TEST_VENV))
 
 define install
-	@test -n "$(PYTHON)" || { echo "Install Python 3.11 or 3.12, or name one: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(or $(PYTHON),false) -c '$(FITS)' 2>/dev/null || \
+	{ echo "Install Python 3.11 or 3.12, or name one: make $@ PYTHON=/path/to/python3.12"; exit 1; }
+	@echo "Installing $< into $(1): about 600 MB, a minute or more"
 	@$(PYTHON) -m venv --clear $(1) || { echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 endef

@@ -19,6 +19,7 @@ ERRORS = {
     422: "There is no file in the field `file`.",
     500: "The reader failed; the service's log says why.",
     503: "No model can be loaded; the service's log says why.",
+    504: "Reading the photo took longer than OCR_TIMEOUT.",
 }
 
 

@@ -28,7 +28,6 @@ from runners.reader import Reader, candidates
 ROOT = Path(__file__).parent
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
-NO_KEY = "set API_AUTH_KEY to a long random text, in the environment or in the file .env"
 
 try:
     SETTINGS = settings.load()
@@ -43,7 +42,7 @@ async def docs(_: Request) -> Response:
 
 @bentoml.service(
     name="mtphotos-ocr",
-    http={"host": SETTINGS.http_host, "port": SETTINGS.http_port},
+    http={"host": str(SETTINGS.http_host), "port": SETTINGS.http_port},
     traffic={"timeout": 3600},  # seconds; a photo waits its turn
     logging={"access": {"enabled": False}},  # AccessLog writes the line
 )
@@ -53,17 +52,18 @@ class OcrService:
 
     def __init__(self) -> None:
         logs.configure(SETTINGS.log_format)
-        self._reader = Reader(candidates(SETTINGS.ocr_runner), options(), parallel=SETTINGS.ocr_parallel)
+        self._reader = Reader(
+            candidates(SETTINGS.ocr_runner), options(), parallel=SETTINGS.ocr_parallel, timeout=SETTINGS.ocr_timeout
+        )
 
     @bentoml.on_deployment
     @staticmethod
     def refuse_what_cannot_work() -> None:
-        """Refuse to start without a key or an engine, with one line and code 1."""
-        if SETTINGS.api_auth_key is None:
-            sys.exit(f"mtphotos-ocr cannot start: {NO_KEY}")
+        """Refuse to start without a key, a free port or an engine, with one line and code 1."""
         try:
+            SETTINGS.check()
             candidates(SETTINGS.ocr_runner)
-        except RunnerUnavailable as error:
+        except (settings.SettingsError, RunnerUnavailable) as error:
             sys.exit(f"mtphotos-ocr cannot start: {error}")
 
     @bentoml.on_startup
@@ -95,7 +95,7 @@ class OcrService:
     async def ocr(self, file: Request) -> dict[str, object]:
         """The lines of text in a photo."""
         photo = await wire.photo(file, max_bytes=SETTINGS.ocr_max_upload_mb * 10**6)
-        reading = await self._reader.read(photo)
+        reading = await wire.unless_gone(file, self._reader.read(photo))
         file.state.lines = len(reading.lines)
         return wire.lines_answer(reading.lines)
 
@@ -117,9 +117,9 @@ def options() -> Options:
     return Options(SETTINGS.ocr_model, SETTINGS.ocr_threads, limits, SETTINGS.ocr_model_dir, SETTINGS.log_format)
 
 
-service: bentoml.Service[OcrService] = OcrService  # what the decorator makes of it
-service.add_asgi_middleware(AccessLog)  # the first is the outermost
-service.add_asgi_middleware(wire.ErrorsAsJson)
-service.add_asgi_middleware(
-    ApiKeyMiddleware, key=SETTINGS.api_auth_key.get_secret_value() if SETTINGS.api_auth_key else ""
-)
+for middleware, arguments in [  # the first is the outermost
+    (AccessLog, {}),
+    (wire.ErrorsAsJson, {}),
+    (ApiKeyMiddleware, {"key": SETTINGS.api_auth_key.get_secret_value() if SETTINGS.api_auth_key else ""}),
+]:
+    OcrService.add_asgi_middleware(middleware, **arguments)  # type: ignore[attr-defined] # the decorator's type

@@ -3,6 +3,8 @@
 import math
 import os
 import socket
+import sys
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Literal
 
@@ -10,14 +12,14 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-def every_address() -> str:
+def every_address() -> IPv4Address | IPv6Address:
     """The address that listens on IPv4 and IPv6, or on IPv4 alone where there is no IPv6."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.bind(("::", 0))
     except OSError:
-        return "0.0.0.0"  # noqa: S104 - a service for the home network listens on it
-    return "::"
+        return IPv4Address("0.0.0.0")  # noqa: S104 - for the home network
+    return IPv6Address("::")
 
 
 def usable_cores() -> int:
@@ -40,7 +42,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     api_auth_key: SecretStr | None = Field(None, description="the key that MT Photos sends; required")
-    http_host: str = Field(
+    http_host: IPv4Address | IPv6Address = Field(
         default_factory=every_address, description="address to listen on; default: all, IPv4 and IPv6"
     )
     http_port: int = Field(8000, ge=1, le=65535, description="port to listen on")
@@ -55,6 +57,7 @@ class Settings(BaseSettings):
         default_factory=usable_cores, ge=1, le=256, description="cores to use; default: all that there are"
     )
     ocr_parallel: int = Field(2, ge=1, le=64, description="photos read at the same moment; the others wait")
+    ocr_timeout: float = Field(120, gt=0, le=3600, description="seconds that reading one photo may take")
     ocr_max_side: int = Field(
         2000,
         ge=320,
@@ -69,17 +72,39 @@ class Settings(BaseSettings):
     @field_validator("api_auth_key")
     @classmethod
     def _blank_is_none(cls, key: SecretStr | None) -> SecretStr | None:
-        return key if key and key.get_secret_value().strip() else None
+        stripped = key.get_secret_value().strip() if key else ""  # HTTP strips headers, so blanks could never match
+        return SecretStr(stripped) if stripped else None
+
+    def check(self) -> None:
+        """Check what only serving needs.
+
+        Raises:
+            SettingsError: there is no key, or the port cannot be had.
+        """
+        if self.api_auth_key is None:
+            raise SettingsError("set API_AUTH_KEY to a long random text, in the environment or in the file .env")
+        family = socket.AF_INET6 if self.http_host.version == 6 else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((str(self.http_host), self.http_port))
+            except OSError as error:
+                problem = f"cannot listen on {self.http_host} port {self.http_port} ({error.strerror})"
+                raise SettingsError(f"{problem}; stop what uses it, or change HTTP_PORT or HTTP_HOST") from None
 
 
 def load() -> Settings:
     """The settings of this process.
 
     Raises:
-        SettingsError: a value is wrong; the message has no secret in it.
+        SettingsError: a value is wrong, or .env cannot be read; the message has no secret in it.
     """
+    if Path(".env").is_dir():
+        raise SettingsError(".env is a folder; it must be a file (Docker makes a folder of a file that is missing)")
     try:
         return Settings()
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f".env cannot be read; save it as UTF-8 text ({type(error).__name__})") from None
     except ValidationError as error:
         problems = [f"{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()]
         raise SettingsError("; ".join(problems)) from None
@@ -87,15 +112,24 @@ def load() -> Settings:
 
 def main() -> None:
     """Print what to enter in MT Photos: address and key."""
-    current = load()
+    try:
+        current = load()
+    except SettingsError as problem:
+        sys.exit(f"mtphotos-ocr cannot start: {problem}")
+    host = f"[{current.http_host}]" if current.http_host.version == 6 else str(current.http_host)
+    address = _own_address() if current.http_host.is_unspecified else host
+    key = current.api_auth_key.get_secret_value() if current.api_auth_key else "(none: set API_AUTH_KEY)"
+    print(f"Address: http://{address}:{current.http_port}\nAPI key: {key}")  # noqa: T201
+
+
+def _own_address() -> str:
+    """The address that other machines of the network find this one at, as far as it can tell."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # sends nothing: the system picks the address it would send from
-            address = probe.getsockname()[0]
+            return str(probe.getsockname()[0])
         except OSError:  # no network
-            address = "localhost"
-    key = current.api_auth_key.get_secret_value() if current.api_auth_key else "(none: set API_AUTH_KEY)"
-    print(f"Address: http://{address}:{current.http_port}\nAPI key: {key}")  # noqa: T201
+            return "localhost"
 
 
 if __name__ == "__main__":

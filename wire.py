@@ -4,6 +4,7 @@ The quirks: all numbers are strings, lines are three parallel arrays, and a phot
 an answer (status 200, an empty list and a `msg`), not an error.
 """
 
+import asyncio
 import functools
 import http
 import json
@@ -21,15 +22,22 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
+from ocr.errors import OcrError, ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
 from ocr.types import TextLine
 
 log = logging.getLogger("mtphotos_ocr")
 
+HINTS = {
+    404: "Not Found: there are POST /check, /ocr and /restart, GET /, /livez, /readyz, /metrics and /docs.json",
+    405: "Method Not Allowed: the header Allow says which is",
+}
 UNEXPECTED = "unexpected error; the service's log has the details"
+
+STATUS: dict[type[OcrError], int] = {RunnerUnavailable: 503, ReadingFailed: 500, ReadingTimedOut: 504}
 
 P = ParamSpec("P")
 S = TypeVar("S")
+T = TypeVar("T")
 
 
 class Refused(Exception):
@@ -141,6 +149,8 @@ async def photo(request: Request, *, max_bytes: int) -> bytes:
         return await upload.read()
     except MultiPartException as error:
         raise Refused(400, f"the form is malformed: {error.message}") from None
+    except UnicodeError:  # Starlette decodes names in whatever charset the client claims
+        raise Refused(400, "the form is malformed: its names are not in its charset") from None
     except ClientDisconnect:
         raise Refused(400, "the connection ended before the form did") from None
     finally:
@@ -154,6 +164,29 @@ class _FormInMemory(MultiPartParser):
         """Close the files, also of a form that broke off in the middle of one."""
         for file in self._files_to_close_on_error:
             file.close()
+
+
+async def unless_gone(request: Request, waited_for: Coroutine[Any, Any, T]) -> T:
+    """Wait for a result, but stop waiting when the client hangs up.
+
+    Raises:
+        Refused: it did; nobody will see that answer.
+    """
+    work = asyncio.create_task(waited_for)
+    gone = asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        raise Refused(499, "the client hung up")
+    finally:
+        work.cancel()
+        gone.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _bounded(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
@@ -179,13 +212,13 @@ def answers(
         try:
             return JSONResponse(await handler(self, *args, **kwargs))
         except UnreadablePhoto as error:
+            log.info("unreadable: %s", error)
             return JSONResponse({"result": [], "msg": str(error)})
         except Refused as error:
+            log.info("%s refused: %s", handler.__name__, error.detail)
             return _error(error.status, error.detail)
-        except RunnerUnavailable as error:
-            return _error(503, str(error))
-        except ReadingFailed as error:
-            return _error(500, str(error))
+        except (RunnerUnavailable, ReadingFailed, ReadingTimedOut) as error:
+            return _error(STATUS[type(error)], str(error))
         except Exception:
             log.exception("unexpected error in %s", handler.__name__)
             return _error(500, UNEXPECTED)
@@ -242,7 +275,7 @@ def _in_our_shape(start: Message, body: bytes) -> Response:
     except ValueError:
         content = None
     if not (isinstance(content, dict) and isinstance(content.get("detail"), str)):
-        content = {"detail": http.HTTPStatus(start["status"]).phrase}
+        content = {"detail": HINTS.get(start["status"], http.HTTPStatus(start["status"]).phrase)}
     response = JSONResponse(content, start["status"])
     kept = [(name, value) for name, value in start["headers"] if not name.lower().startswith(b"content-")]
     response.raw_headers.extend(kept)

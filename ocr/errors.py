@@ -3,7 +3,8 @@
 OcrError
 ├── UnreadablePhoto     the bytes are not a photo that can be read: the sender's business
 ├── RunnerUnavailable   engine or model cannot be loaded: the operator's business
-└── ReadingFailed       the engine failed on a photo that may be fine: the log has the details
+├── ReadingFailed       the engine failed on a photo that may be fine: the log has the details
+└── ReadingTimedOut     the photo took longer than a photo may take
 """
 
 
@@ -21,3 +22,7 @@ class RunnerUnavailable(OcrError):
 
 class ReadingFailed(OcrError):
     """The engine failed while it read a photo."""
+
+
+class ReadingTimedOut(OcrError):
+    """Reading a photo took longer than the operator allows."""

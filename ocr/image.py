@@ -3,15 +3,34 @@
 import io
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, ImageStat, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageStat, UnidentifiedImageError
 
 from ocr.errors import UnreadablePhoto
 from ocr.types import Pixels
 
 Image.MAX_IMAGE_PIXELS = None  # the bound is ours, and the caller's to set: see decode()
+
+Image.init()  # all plugins, so that OPEN knows them
+FORMATS = sorted(
+    {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "ICO", "PPM"} & set(Image.OPEN)
+)
+"""Those that are pictures and nothing else: Pillow's EPS plugin, for one, runs Ghostscript on the sender's program."""
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by its EXIF orientation (CIPA DC-008, 4.6.4)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,18 +53,19 @@ class Photo:
 def decode(data: bytes, *, needed_side: int, max_pixels: int) -> Photo:
     """Decode the first frame of `data`, turned upright as its EXIF orientation says.
 
-    A JPEG is decoded straight from its DCT coefficients to 1/2, 1/4 or 1/8 of its size as long as its
-    longer side stays at or above `needed_side` pixels.
+    A picture is reduced to 1/2, 1/4 or 1/8 of its size (JPEG; others to any 1/n) as long as its longer
+    side stays at or above `needed_side` pixels: a JPEG at once from its DCT coefficients.
 
     Raises:
         UnreadablePhoto: no picture, a broken one, or one of more than `max_pixels`.
+        MemoryError: there is not enough of it.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata; only the pixels count here
-            with Image.open(io.BytesIO(data)) as image:
-                return _upright(image, needed_side, max_pixels)
-    except UnreadablePhoto:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                return _photo(image, needed_side, max_pixels)
+    except (UnreadablePhoto, MemoryError):
         raise
     except UnidentifiedImageError:
         raise UnreadablePhoto("the file is not a picture, or in a format that cannot be read") from None
@@ -53,7 +73,7 @@ def decode(data: bytes, *, needed_side: int, max_pixels: int) -> Photo:
         raise UnreadablePhoto(f"the picture is broken: {error}") from error
 
 
-def _upright(image: Image.Image, needed_side: int, max_pixels: int) -> Photo:
+def _photo(image: Image.Image, needed_side: int, max_pixels: int) -> Photo:
     width, height = image.size
     if width * height > max_pixels:
         raise UnreadablePhoto(
@@ -62,17 +82,42 @@ def _upright(image: Image.Image, needed_side: int, max_pixels: int) -> Photo:
     longer = max(width, height)
     image.draft("RGB", (max(1, width * needed_side // longer), max(1, height * needed_side // longer)))
     image.load()
-    if image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):  # these lie on their side
+    orientation = _orientation(image)
+    factor = max(image.size) // needed_side
+    if factor > 1 and min(image.size) >= factor and image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
+        image = image.reduce(factor)
+    if orientation in UPRIGHT:
+        image = image.transpose(UPRIGHT[orientation])
+    if orientation >= 5:  # these lay on their side
         width, height = height, width
-    return Photo(_bgr(ImageOps.exif_transpose(image)), width, height)
+    return Photo(_bgr(image), width, height)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - a photo with broken metadata is still a photo
+        return 1
 
 
 def _bgr(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I"):  # 16 bits a pixel, in Pillow's modes I;16, I;16B and I
-        image = Image.fromarray((np.asarray(image).clip(0, 0xFFFF) >> 8).astype(np.uint8))
+    if image.mode[0] in "IF":
+        image = Image.fromarray(_eight_bits(np.asarray(image), image.mode))
     if image.has_transparency_data:
         image = _on_contrasting_ground(image.convert("RGBA"))
     return cv2.cvtColor(np.asarray(image.convert("RGB")), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
+
+
+def _eight_bits(values: NDArray[Any], mode: str) -> NDArray[np.uint8]:
+    """Grey levels of 16 bits by their upper half; of 32 bits and of floats, whose range is not known, stretched."""
+    grey: NDArray[np.uint8]
+    if mode.startswith("I;16"):
+        grey = np.right_shift(values, 8).astype(np.uint8)
+    else:
+        finite = np.nan_to_num(values.astype(np.float64))
+        low, high = finite.min(), finite.max()
+        grey = ((finite - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
+    return grey
 
 
 def _on_contrasting_ground(image: Image.Image) -> Image.Image:

@@ -94,12 +94,20 @@ def _send(to: socket.socket, message: dict[str, object]) -> None:
 
 
 def _receive(slot: socket.socket) -> bytes | None:
-    header = slot.recv(8, socket.MSG_WAITALL)
-    if len(header) < 8:
-        return None
-    length = int.from_bytes(header)
-    photo = slot.recv(length, socket.MSG_WAITALL) if length else b""
-    return photo if len(photo) == length else None
+    header = _exactly(slot, 8)
+    return _exactly(slot, int.from_bytes(header)) if header else None
+
+
+def _exactly(slot: socket.socket, length: int) -> bytes | None:
+    """The next `length` bytes, or None at the end; MSG_WAITALL would stop short when the process is frozen."""
+    received = bytearray(length)
+    rest = memoryview(received)
+    while rest:
+        count = slot.recv_into(rest)
+        if not count:
+            return None
+        rest = rest[count:]
+    return bytes(received)
 
 
 if __name__ == "__main__":

@@ -50,20 +50,11 @@ class RunnerProcess:
             RunnerUnavailable: the runner cannot be loaded here.
         """
         job = json.dumps({"runner": RUNNERS[runner].runner, "options": asdict(options)}, default=str)
-        pairs = [socket.socketpair() for _ in range(1 + slots)]
-        theirs = [pair[1] for pair in pairs]
-        environment = {name: value for name, value in os.environ.items() if name != "API_AUTH_KEY"}
-        # not asyncio's own subprocess: killing one races with its watcher, which then loses the exit code
-        process = subprocess.Popen(  # noqa: ASYNC220, S603 - starting takes 2 ms
-            [sys.executable, "-m", "runners.child", job, *(str(end.fileno()) for end in theirs)],
-            cwd=ROOT,
-            env=environment | MALLOC,
-            stdin=subprocess.DEVNULL,
-            pass_fds=[end.fileno() for end in theirs],
-            start_new_session=True,
-        )
-        for end in theirs:
-            end.close()
+        try:
+            pairs = [socket.socketpair() for _ in range(1 + slots)]
+            process = _popen(job, [pair[1] for pair in pairs])
+        except OSError as error:  # no more file descriptors, processes or memory
+            raise RunnerUnavailable(f"no child process can be started: {error}") from error
         control, *channels = [await Channel.open(pair[0]) for pair in pairs]
         started = cls(process, control, channels)
         try:
@@ -84,8 +75,13 @@ class RunnerProcess:
             raise RunnerUnavailable(told["unavailable"])
         return str(told["device"])
 
+    @property
+    def alive(self) -> bool:
+        """Whether the child has not ended."""
+        return self._process.poll() is None
+
     async def read(self, photo: bytes) -> Reading:
-        """Read a photo; to be called for at most `slots` photos at a time, and not to be cancelled.
+        """Read a photo, at most `slots` at a time; whoever cancels this must kill() the child.
 
         Raises:
             UnreadablePhoto, ReadingFailed: as the runner said.
@@ -122,6 +118,25 @@ class RunnerProcess:
     def kill(self) -> None:
         """End the child at once; what it was asked fails with ProcessDied."""
         self._process.kill()
+
+
+def _popen(job: str, theirs: list[socket.socket]) -> subprocess.Popen[bytes]:
+    """Start the child with its ends of the sockets, which are closed here."""
+    descriptors = [end.fileno() for end in theirs]
+    environment = {name: value for name, value in os.environ.items() if name != "API_AUTH_KEY"}
+    try:
+        # not asyncio's own subprocess: killing one races with its watcher, which then loses the exit code
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "runners.child", job, *map(str, descriptors)],
+            cwd=ROOT,
+            env=environment | MALLOC,
+            stdin=subprocess.DEVNULL,
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
+    finally:
+        for end in theirs:
+            end.close()
 
 
 class Channel:

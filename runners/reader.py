@@ -4,8 +4,9 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import Any
 
-from ocr.errors import RunnerUnavailable, UnreadablePhoto
+from ocr.errors import ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading
 from runners import RUNNERS
 from runners.base import Options
@@ -17,15 +18,17 @@ log = logging.getLogger("mtphotos_ocr")
 class Reader:
     """Reads photos in a child process, at most `parallel` at a time; the others wait, first come first served.
 
-    `runners` are the names to try, in order of preference; `chosen` is the one that could be loaded.
+    `runners` are the names to try, in order of preference. A photo that takes more than `timeout` seconds
+    ends with its process; the photos beside it are read again.
     """
 
-    def __init__(self, runners: Sequence[str], options: Options, *, parallel: int) -> None:
+    def __init__(self, runners: Sequence[str], options: Options, *, parallel: int, timeout: float) -> None:
         self._runners = list(runners)
         self._options = options
         self._parallel = parallel
+        self._timeout = timeout
         self._places = asyncio.Semaphore(parallel)
-        self._one_suspect = asyncio.Lock()
+        self._alone = asyncio.Lock()
         self._starting = asyncio.Lock()
         self._restart: asyncio.Task[None] | None = None
         self._process: RunnerProcess | None = None
@@ -45,23 +48,22 @@ class Reader:
     @property
     def ready(self) -> bool:
         """Whether a child process is there to take the next photo."""
-        return self._process is not None
+        return self._process is not None and self._process.alive
 
     async def start(self) -> None:
         """Load the runner now rather than with the first photo."""
         await self._current()
 
     async def read(self, photo: bytes) -> Reading:
-        """Read a photo; a caller that is cancelled while waiting costs nothing.
+        """Read a photo; a caller that is cancelled while it waits costs nothing.
 
         Raises:
             UnreadablePhoto: it is no photo, or it killed two child processes.
             RunnerUnavailable: no runner can be loaded.
-            ReadingFailed: the runner failed on it.
+            ReadingFailed, ReadingTimedOut: the runner failed on it, or took too long.
         """
         await self._places.acquire()
         reading = asyncio.create_task(self._read(photo))
-        reading.add_done_callback(lambda _: self._places.release())
         self._keep(reading)
         return await asyncio.shield(reading)  # the child cannot be interrupted: its place stays taken
 
@@ -84,40 +86,53 @@ class Reader:
             return await self._read_once(photo)
         except ProcessDied:
             log.warning("the child process died while it read a photo of %d bytes: reading it again", len(photo))
-        async with self._one_suspect:  # so that the photo which kills is not beside one which does not
+        finally:
+            self._places.release()
+        async with self._alone:  # one suspect at a time, and nothing beside it that it could take along
+            for _ in range(self._parallel):
+                await self._places.acquire()
             try:
                 return await self._read_once(photo)
             except ProcessDied:
                 log.error("a photo of %d bytes killed two child processes", len(photo))  # noqa: TRY400
                 raise UnreadablePhoto("reading this photo crashed the reader, twice") from None
+            finally:
+                for _ in range(self._parallel):
+                    self._places.release()
 
     async def _read_once(self, photo: bytes) -> Reading:
         process = await self._current()
         try:
-            return await process.read(photo)
+            async with asyncio.timeout(self._timeout):
+                return await process.read(photo)
         except ProcessDied:
-            if self._process is process:
-                self._process = None
-                self._keep(asyncio.create_task(process.close()))
+            self._let_go(process)
             raise
+        except TimeoutError:
+            log.error("a photo of %d bytes took over %g s: its process is killed", len(photo), self._timeout)  # noqa: TRY400
+            process.kill()
+            self._let_go(process)
+            raise ReadingTimedOut(f"reading this photo took over {self._timeout:g} s (OCR_TIMEOUT)") from None
 
     async def _current(self) -> RunnerProcess:
         async with self._starting:
+            if self._process and not self._process.alive:
+                log.warning("the child process ended while it was idle")
+                self._let_go(self._process)
             if self._process is None:
                 self._process = await self._start()
             return self._process
 
     async def _replace(self) -> None:
+        try:
+            new = await self._start()
+        except RunnerUnavailable:
+            log.error("restart: the old child process goes on, as no new one can be started")  # noqa: TRY400
+            return
         async with self._starting:
-            old = self._process
-            try:
-                self._process = await self._start()
-            except RunnerUnavailable as error:
-                log.error("restart: %s; the old child process goes on", error)  # noqa: TRY400 - the message says all
-                return
+            old, self._process = self._process, new
         if old:
-            await old.close()
-            log.info("restart: the old child process has answered its photos and ended")
+            self._keep(asyncio.create_task(old.close()))
 
     async def _start(self) -> RunnerProcess:
         if self._closed:
@@ -131,14 +146,20 @@ class Reader:
                 log.warning("%s", error)
             else:
                 self._runners = [name, *(other for other in self._runners if other != name)]
-                log.info("runner %s with model %s on %s", name, self._options.model, process.device)
+                log.info("ready to read: runner %s, model %s, on %s", name, self._options.model, process.device)
                 return process
         raise RunnerUnavailable("; ".join(problems))
 
-    def _keep(self, task: "asyncio.Task[object]") -> None:
+    def _let_go(self, process: RunnerProcess) -> None:
+        """Take no more photos to a process that has ended, or is about to."""
+        if self._process is process:
+            self._process = None
+            self._keep(asyncio.create_task(process.close()))
+
+    def _keep(self, task: "asyncio.Task[Any]") -> None:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # the waiter, if any, has it too
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # its waiter may be gone
 
 
 def candidates(setting: str) -> list[str]:
@@ -153,6 +174,6 @@ def candidates(setting: str) -> list[str]:
         engines = " or ".join(RUNNERS[name].engine for name in wanted)
         raise RunnerUnavailable(f"OCR_RUNNER={setting} needs the package {engines}: make setup TARGET={wanted[-1]}")
     if setting == "auto":
-        reason = ", ".join(f"{name} {'is' if name in installed else 'is not'} installed" for name in wanted)
-        log.info("OCR_RUNNER=auto: %s; trying %s", reason, " then ".join(installed))
+        missing = [f"{name} is not installed" for name in wanted if name not in installed]
+        log.info("OCR_RUNNER=auto: %s", ", ".join([f"trying {' then '.join(installed)}", *missing]))
     return installed

@@ -29,6 +29,7 @@ def part(name: str, content: bytes, file_name: str | None = "a.png") -> bytes:
         (FORM, part("file", PHOTO), 422, "no field `file`"),  # the connection's end is not the form's end
         (FORM, part("file", PHOTO) + part("file", PHOTO) + b"--b--\r\n", 400, "Too many files"),
         (FORM, b"nonsense", 400, "malformed"),
+        ({"content-type": FORM["content-type"] + "; charset=undefined"}, part("file", PHOTO), 400, "charset"),
         (FORM, b"--b\r\nNo-Disposition: 1\r\n\r\nx\r\n--b--\r\n", 400, "malformed"),
         (FORM, b"", 422, "no field `file`"),
         ({"content-type": "multipart/form-data"}, part("file", PHOTO), 400, "boundary"),

@@ -105,11 +105,14 @@ def test_the_log_has_a_line_per_request_without_text_and_key(
     caplog.clear()
     read(client, fakes.photo((1, 2, 3)))
     client.post("/ocr%0a%1b[31m", headers={"api-key": "wrong"})
-    logs.log.removeHandler(caplog.handler)
-    first, second = [record.getMessage() for record in caplog.records]
+    read(client, b"no photo")
+    first, second, reason, third = [record.getMessage() for record in caplog.records]
     assert re.fullmatch(r"POST /ocr 200 \d+\.\d{3}s bytes=\d+ lines=1", first)
     assert re.fullmatch(r"POST /ocr\S* 401 \d+\.\d{3}s bytes=0", second)
     assert "\x1b" not in second
+    assert reason.startswith("unreadable: the file is not a picture")
+    assert re.fullmatch(r"POST /ocr 200 \S+ bytes=\d+", third)
+    logs.log.removeHandler(caplog.handler)
     assert KEY not in caplog.text
     assert "#010203" not in caplog.text + "".join(capfd.readouterr())
 

@@ -1,5 +1,6 @@
 """End to end on `make serve`."""
 
+import contextlib
 import json
 import os
 import re
@@ -18,7 +19,7 @@ import psutil
 import pytest
 
 from tests.conftest import DATA, PICTURES
-from tests.server.conftest import ROOT, Served, environment, free_port
+from tests.server.conftest import ROOT, Served, environment, free_port, wait_until_ready
 
 RECEIPT = DATA / "receipt.png"
 LARGE = DATA / "large.jpg"
@@ -131,6 +132,37 @@ def test_without_a_key_it_refuses_to_start_with_one_line(key: str | None, tmp_pa
     assert started.returncode == 1
     assert "mtphotos-ocr cannot start: set API_AUTH_KEY to a long random text" in started.stderr
     assert "Traceback" not in started.stdout + started.stderr
+
+
+def test_bentoml_serve_alone_serves_the_same(tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "serve.log"
+    with log.open("w") as out:
+        serving = subprocess.Popen(
+            [sys.executable, "-m", "bentoml", "serve"],
+            cwd=ROOT,
+            env=environment(API_AUTH_KEY="key", HTTP_PORT=str(port)),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    try:
+        wait_until_ready(port, serving, log)
+        checked = httpx.post(f"http://127.0.0.1:{port}/check", headers={"api-key": "key"}).json()
+        assert checked["result"] == "pass"
+    finally:
+        serving.terminate()
+        serving.wait(30)
+
+
+def test_a_client_that_hangs_up_leaves_its_place_to_the_next(served: Served) -> None:
+    for _ in range(12):  # more than there are places: what nobody waits for any more is not read
+        with contextlib.suppress(httpx.TimeoutException):
+            httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": LARGE.read_bytes()}, timeout=0.2)
+    end = time.monotonic() + 30
+    while served.log.read_text("utf-8").count("the client hung up") < 10 and time.monotonic() < end:
+        time.sleep(0.1)
+    assert served.log.read_text("utf-8").count("the client hung up") >= 10
+    assert read(served, RECEIPT) == PICTURES["receipt.png"]
 
 
 def test_a_wrong_setting_is_one_line_too(tmp_path: Path) -> None:

@@ -73,3 +73,10 @@ def test_polygons_are_in_pixels_of_the_picture_and_inside_it(width: int, height:
     for polygon in Detector(DarkIsText(), max_side=736)(pixels):
         assert (polygon >= 0).all()
         assert (polygon <= [width, height]).all()
+
+
+def test_specks_do_not_displace_lines() -> None:
+    probability = np.zeros((2000, 2000), dtype=np.float32)
+    probability[10:40, 10:600] = 1
+    probability[100::30, ::40] = 1  # 3200 of them
+    assert len(regions(probability)) == 1

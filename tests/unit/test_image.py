@@ -102,3 +102,48 @@ def test_every_mode_gives_bgr(mode: str) -> None:
     pixels = decode(encoded(image, "TIFF" if mode == "CMYK" else "PNG"), needed_side=2000, max_pixels=10**6).pixels
     assert pixels.shape == (10, 20, 3)
     assert abs(int(pixels.mean()) - 0xC0) < 64  # one bit a pixel is dithered
+
+
+@pytest.mark.parametrize("tag", [0x11A, 0x10F, 0x132, 0x100, 0x8769])
+def test_odd_metadata_costs_neither_the_photo_nor_its_orientation(tag: int) -> None:
+    # an IFD of two entries, big endian: orientation 6, and a tag of a type that it must not have
+    entries = (
+        b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00" + tag.to_bytes(2) + b"\x00\x02\x00\x00\x00\x02A\x00\x00\x00"
+    )
+    exif = b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x02" + entries + bytes(4)
+    stored = flag().transpose(Image.Transpose.ROTATE_90)
+    photo = decode(encoded(stored, "JPEG", exif=exif), needed_side=2000, max_pixels=10**6)
+    assert (photo.width, photo.height) == (48, 32)
+
+
+def test_a_garbled_exif_chunk_costs_nothing() -> None:
+    whole = encoded(flag(), "PNG", exif=b"not exif")
+    assert decode(whole, needed_side=2000, max_pixels=10**6).width == 48
+
+
+def test_no_program_of_the_sender_is_run() -> None:
+    with pytest.raises(UnreadablePhoto, match="not a picture"):
+        decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n", needed_side=2000, max_pixels=10**6)
+
+
+@pytest.mark.parametrize(("mode", "low", "high"), [("F", 0.0, 1.0), ("I", 0, 255)])
+def test_grey_levels_of_unknown_range_are_stretched(mode: str, low: float, high: float) -> None:
+    image = Image.new(mode, (20, 10), low)
+    image.paste(high, (10, 0, 20, 10))
+    pixels = decode(encoded(image, "TIFF"), needed_side=2000, max_pixels=10**6).pixels
+    assert (pixels[5, 2, 0], pixels[5, 15, 0]) == (0, 255)
+
+
+def test_a_large_picture_that_is_no_jpeg_is_reduced_too() -> None:
+    photo = decode(encoded(Image.new("RGBA", (6000, 3000)), "PNG"), needed_side=2000, max_pixels=10**8)
+    assert photo.pixels.shape == (1000, 2000, 3)
+    assert photo.scale == (3, 3)
+
+
+def test_too_little_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    with pytest.raises(MemoryError):
+        decode(encoded(flag(), "JPEG"), needed_side=2000, max_pixels=10**6)

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
+from ocr.errors import ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Limits
 from runners import RUNNERS, Entry
 from runners.base import Options
@@ -29,9 +29,11 @@ def options(tmp_path: Path) -> Options:
     return Options("none", 1, Limits(max_side=2000, max_pixels=10**6, min_score=0), tmp_path)
 
 
-def with_reader(options: Options, use: Callable[[Reader], Awaitable[None]], *names: str, parallel: int = 2) -> None:
+def with_reader(
+    options: Options, use: Callable[[Reader], Awaitable[None]], *names: str, parallel: int = 2, timeout: float = 30
+) -> None:
     async def run() -> None:
-        reader = Reader(names or ("colour",), options, parallel=parallel)
+        reader = Reader(names or ("colour",), options, parallel=parallel, timeout=timeout)
         try:
             await use(reader)
         finally:
@@ -234,3 +236,87 @@ def test_auto_takes_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "openvino" not in candidates("auto")
     with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=openvino needs the package not_installed: make setup"):
         candidates("openvino")
+
+
+def test_innocent_photos_beside_two_killers_are_read(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        colours = [fakes.KILLS, fakes.SLOW, fakes.KILLS, (1, 2, 3)]
+        answers = await asyncio.gather(
+            *(reader.read(fakes.photo(colour)) for colour in colours), return_exceptions=True
+        )
+        assert [isinstance(answer, UnreadablePhoto) for answer in answers] == [True, False, True, False]
+
+    with_reader(options, use, parallel=2)
+
+
+def test_the_death_of_an_idle_process_is_held_against_no_photo(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        (child,) = children()
+        child.kill()
+        await asyncio.to_thread(child.wait, 10)
+        assert not reader.ready
+        assert await texts(reader, fakes.KILLS_ONCE) == [fakes.name(fakes.KILLS_ONCE)]
+
+    with_reader(options, use)
+
+
+def test_a_photo_over_the_time_limit_ends_and_takes_no_other_along(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        slow = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
+        await asyncio.sleep(fakes.SLOW_SECONDS / 5)
+        assert await texts(reader, (1, 2, 3), (4, 5, 6)) == ["#010203", "#040506"]
+        with pytest.raises(ReadingTimedOut, match="OCR_TIMEOUT"):
+            await slow
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+
+    with_reader(options, use, timeout=fakes.SLOW_SECONDS / 2)
+
+
+def test_a_hanging_process_does_not_stop_a_restart(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        (child,) = children()
+        child.suspend()
+        hanging = asyncio.create_task(reader.read(fakes.photo((9, 9, 9))))
+        await asyncio.sleep(0.1)
+        reader.restart()
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+        with pytest.raises(ReadingTimedOut):
+            await hanging
+
+    with_reader(options, use, timeout=1.5)
+
+
+def test_an_upload_of_60_mb_arrives_even_if_the_process_is_frozen_on_the_way(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        (child,) = children()
+        reading = asyncio.create_task(reader.read(fakes.photo((1, 2, 3)) + bytes(60_000_000)))
+        for _ in range(5):
+            await asyncio.sleep(0.005)
+            child.suspend()
+            await asyncio.sleep(0.005)
+            child.resume()
+        assert (await reading).lines[0].text == "#010203"
+        assert children() == [child]
+
+    with_reader(options, use)
+
+
+def test_no_file_descriptor_is_left_behind_by_restarts(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        async def restarted() -> int:
+            before = children()
+            reader.restart()
+            await asyncio.to_thread(psutil.wait_procs, before, 10)
+            await texts(reader, (1, 2, 3))
+            await asyncio.sleep(0.2)
+            return psutil.Process().num_fds()
+
+        await reader.start()
+        first = await restarted()
+        assert [await restarted() for _ in range(3)] == [first] * 3
+
+    with_reader(options, use)

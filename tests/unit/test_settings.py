@@ -1,6 +1,7 @@
 import os
 import re
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -64,6 +65,50 @@ def test_the_key_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in f"{caught.value!r} {settings.load()!r}"
 
 
+def test_blanks_around_a_key_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_AUTH_KEY", " abc ")  # HTTP strips headers: it could never match
+    key = settings.load().api_auth_key
+    assert key
+    assert key.get_secret_value() == "abc"
+
+
+@pytest.mark.parametrize("content", ["# 密钥\nA=1\n".encode("gbk"), "A=1".encode("utf-16")])
+def test_a_file_in_another_charset_is_named(content: bytes) -> None:
+    Path(".env").write_bytes(content)
+    with pytest.raises(settings.SettingsError, match=r"\.env cannot be read; save it as UTF-8"):
+        settings.load()
+
+
+def test_a_folder_in_place_of_the_file_is_named() -> None:
+    Path(".env").mkdir()
+    with pytest.raises(settings.SettingsError, match=r"\.env is a folder"):
+        settings.load()
+
+
+def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        monkeypatch.setenv("HTTP_HOST", "127.0.0.1")
+        monkeypatch.setenv("HTTP_PORT", str(other.getsockname()[1]))
+        with pytest.raises(settings.SettingsError, match=r"Address already in use.*change HTTP_PORT"):
+            settings.load().check()
+
+
+def test_its_main_names_a_wrong_value_in_one_line() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "settings"],
+        cwd=ROOT,
+        env=os.environ | {"HTTP_PORT": "many"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("mtphotos-ocr cannot start: HTTP_PORT: Input should be a valid integer")
+    assert ran.stderr.count("\n") == 1
+
+
 def test_its_main_prints_what_mt_photos_needs() -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "settings"],
@@ -99,14 +144,29 @@ def test_the_example_file_names_every_setting() -> None:
 
 
 def test_make_writes_a_fresh_key_that_only_the_owner_can_read(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "API_AUTH_KEY"}
     keys = set()
     for name in ("a", "b"):
         folder = tmp_path / name
         folder.mkdir()
         shutil.copy(ROOT / "Makefile", folder)
-        subprocess.run(["make", "-s", ".env", f"PYTHON={sys.executable}"], cwd=folder, check=True)
+        subprocess.run(["make", "-s", "key", f"PYTHON={sys.executable}"], cwd=folder, env=environment, check=True)
         file_ = folder / ".env"
         assert stat.S_IMODE(file_.stat().st_mode) == 0o600
         keys.add(file_.read_text("utf-8"))
     assert len(keys) == 2
     assert all(len(key) > len("API_AUTH_KEY=") + 30 for key in keys)
+
+
+@pytest.mark.parametrize("existing", ["", "API_AUTH_KEY=\n", "# API_AUTH_KEY=old\nHTTP_PORT=8060\n"])
+def test_make_adds_a_key_to_a_file_without_one_and_keeps_one_that_is_there(tmp_path: Path, existing: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "API_AUTH_KEY"}
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".env").write_text(existing, "utf-8")
+    command = ["make", "-s", "key", f"PYTHON={sys.executable}"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    once = (tmp_path / ".env").read_text("utf-8")
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    assert once == (tmp_path / ".env").read_text("utf-8")
+    assert once.startswith(existing)
+    assert len(once) > len(existing) + 40
