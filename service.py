@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import logs
+import metrics
 import openapi
 import settings
 import web
@@ -79,6 +80,13 @@ class OcrService:
         """End the child process, after the last answer."""
         await self._reader.close()
 
+    async def __metrics__(self, text: str) -> str:
+        reader = self._reader
+        now = metrics.snapshot(
+            reading=reader.reading, waiting=reader.waiting, restarts=reader.restarts, child=reader.child
+        )
+        return text + now
+
     async def __is_ready__(self) -> bool:
         return self._reader.ready
 
@@ -94,8 +102,10 @@ class OcrService:
     @wire.answers
     async def ocr(self, file: Request) -> dict[str, object]:
         """The lines of text in a photo."""
-        photo = await wire.photo(file, max_bytes=SETTINGS.ocr_max_upload_mb * 10**6)
-        reading = await wire.unless_gone(file, self._reader.read(photo))
+        with metrics.outcome():
+            photo = await wire.photo(file, max_bytes=SETTINGS.ocr_max_upload_mb * 10**6)
+            reading = await wire.unless_gone(file, self._reader.read(photo))
+        metrics.observe(reading.seconds, len(reading.lines))
         file.state.lines = len(reading.lines)
         return wire.lines_answer(reading.lines)
 

@@ -76,6 +76,11 @@ class RunnerProcess:
         return str(told["device"])
 
     @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether the child has not ended."""
         return self._process.poll() is None

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from collections import Counter
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -18,7 +20,8 @@ log = logging.getLogger("mtphotos_ocr")
 class Reader:
     """Reads photos in a child process, at most `parallel` at a time; the others wait, first come first served.
 
-    `runners` are the names to try, in order of preference. A photo that takes more than `timeout` seconds
+    `runners` are the names to try, in order of preference; `waiting` and `reading` count photos, `restarts`
+    the processes that ended, by reason. A photo that takes more than `timeout` seconds
     ends with its process; the photos beside it are read again.
     """
 
@@ -34,6 +37,9 @@ class Reader:
         self._process: RunnerProcess | None = None
         self._background: set[asyncio.Task[object]] = set()
         self._closed = False
+        self.waiting = 0
+        self.reading = 0
+        self.restarts = Counter({"requested": 0, "died": 0, "timed_out": 0})
 
     @property
     def chosen(self) -> str:
@@ -44,6 +50,11 @@ class Reader:
     def device(self) -> str:
         """What the runner runs on; empty while none is loaded."""
         return self._process.device if self._process else ""
+
+    @property
+    def child(self) -> int | None:
+        """The process id of the child process, if there is one."""
+        return self._process.pid if self._process else None
 
     @property
     def ready(self) -> bool:
@@ -62,10 +73,18 @@ class Reader:
             RunnerUnavailable: no runner can be loaded.
             ReadingFailed, ReadingTimedOut: the runner failed on it, or took too long.
         """
-        await self._places.acquire()
-        reading = asyncio.create_task(self._read(photo))
-        self._keep(reading)
-        return await asyncio.shield(reading)  # the child cannot be interrupted: its place stays taken
+        start = time.perf_counter()
+        self.waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self.waiting -= 1
+        waited = time.perf_counter() - start
+        task = asyncio.create_task(self._read(photo))
+        self._keep(task)
+        reading = await asyncio.shield(task)  # the child cannot be interrupted: its place stays taken
+        reading.seconds["wait"] = waited
+        return reading
 
     def restart(self) -> None:
         """Replace the child process in the background; several calls during one replacement are one."""
@@ -102,23 +121,26 @@ class Reader:
 
     async def _read_once(self, photo: bytes) -> Reading:
         process = await self._current()
+        self.reading += 1
         try:
             async with asyncio.timeout(self._timeout):
                 return await process.read(photo)
         except ProcessDied:
-            self._let_go(process)
+            self._let_go(process, "died")
             raise
         except TimeoutError:
             log.error("a photo of %d bytes took over %g s: its process is killed", len(photo), self._timeout)  # noqa: TRY400
             process.kill()
-            self._let_go(process)
+            self._let_go(process, "timed_out")
             raise ReadingTimedOut(f"reading this photo took over {self._timeout:g} s (OCR_TIMEOUT)") from None
+        finally:
+            self.reading -= 1
 
     async def _current(self) -> RunnerProcess:
         async with self._starting:
             if self._process and not self._process.alive:
                 log.warning("the child process ended while it was idle")
-                self._let_go(self._process)
+                self._let_go(self._process, "died")
             if self._process is None:
                 self._process = await self._start()
             return self._process
@@ -132,6 +154,7 @@ class Reader:
         async with self._starting:
             old, self._process = self._process, new
         if old:
+            self.restarts["requested"] += 1
             self._keep(asyncio.create_task(old.close()))
 
     async def _start(self) -> RunnerProcess:
@@ -150,9 +173,10 @@ class Reader:
                 return process
         raise RunnerUnavailable("; ".join(problems))
 
-    def _let_go(self, process: RunnerProcess) -> None:
+    def _let_go(self, process: RunnerProcess, reason: str) -> None:
         """Take no more photos to a process that has ended, or is about to."""
         if self._process is process:
+            self.restarts[reason] += 1
             self._process = None
             self._keep(asyncio.create_task(process.close()))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ KEY = "a key for the tests"
 for variable in [name for name in os.environ if name.startswith(("API_AUTH_KEY", "HTTP_", "OCR_", "BENTOML_"))]:
     del os.environ[variable]
 os.environ["API_AUTH_KEY"] = KEY  # before service.py is imported: it reads the settings then
+_METRICS = tempfile.TemporaryDirectory()  # where BentoML's own workers keep theirs
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _METRICS.name
 
 
 @pytest.fixture(autouse=True)

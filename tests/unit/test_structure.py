@@ -15,10 +15,11 @@ ALLOWED = {
     "auth": {"auth"},
     "web": {"web"},
     "wire": {"ocr"},
+    "metrics": set(),
     "openapi": {"wire"},
     "settings": set(),
     "logs": set(),
-    "service": {"access", "auth", "logs", "ocr", "openapi", "runners", "settings", "web", "wire"},
+    "service": {"access", "auth", "logs", "metrics", "ocr", "openapi", "runners", "settings", "web", "wire"},
 }
 MODULES = sorted(path for name in ALLOWED for path in [*ROOT.glob(f"{name}.py"), *ROOT.glob(f"{name}/**/*.py")])
 

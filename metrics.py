@@ -1,0 +1,78 @@
+"""Metrics for Prometheus, named by its conventions (https://prometheus.io/docs/practices/naming/).
+
+Counters and the histogram live in BentoML's registry; what is true at the moment of the scrape is added
+to its text by `snapshot`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import psutil
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+PHOTOS = Counter("mtphotos_ocr_photos", "Photos sent to /ocr, by what became of them.", ["outcome"])
+LINES = Counter("mtphotos_ocr_lines", "Lines of text found.")
+STAGES = Histogram(
+    "mtphotos_ocr_stage_seconds",
+    "Seconds that a photo spent in each stage: wait (for its turn), decode, detect, recognize.",
+    ["stage"],
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
+)
+
+
+@contextmanager
+def outcome() -> Iterator[None]:
+    """Count a photo: `read`, or the name of the exception that the block raises, as in `unreadable_photo`."""
+    name = "read"
+    try:
+        yield
+    except BaseException as error:
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
+        raise
+    finally:
+        PHOTOS.labels(name).inc()
+
+
+def observe(seconds: Mapping[str, float], lines: int) -> None:
+    """Add one reading: the seconds of its stages, and how many lines it found."""
+    for stage, value in seconds.items():
+        STAGES.labels(stage).observe(value)
+    LINES.inc(lines)
+
+
+def snapshot(*, reading: int, waiting: int, restarts: Mapping[str, int], child: int | None) -> str:
+    """What is true now, in Prometheus' text format.
+
+    `reading` and `waiting` are photos, `restarts` counts by reason, `child` is the process that holds the
+    model, or None.
+    """
+    ended = CounterMetricFamily("mtphotos_ocr_restarts", "Child processes that ended, by reason.", labels=["reason"])
+    for reason, count in restarts.items():
+        ended.add_metric([reason], count)
+    memory = GaugeMetricFamily("mtphotos_ocr_memory_bytes", "Resident memory.", labels=["process"])
+    for name, pid in {"service": None, **({"child": child} if child else {})}.items():
+        try:
+            memory.add_metric([name], psutil.Process(pid).memory_info().rss)
+        except psutil.Error:  # it ended just now
+            continue
+    families = [
+        GaugeMetricFamily("mtphotos_ocr_photos_reading", "Photos that are being read.", value=reading),
+        GaugeMetricFamily("mtphotos_ocr_photos_waiting", "Photos that wait for their turn.", value=waiting),
+        GaugeMetricFamily("mtphotos_ocr_model_loaded", "1 if a model is loaded.", value=int(child is not None)),
+        memory,
+        ended,
+    ]
+    registry = CollectorRegistry()
+    registry.register(_Fixed(families))
+    return generate_latest(registry).decode()
+
+
+class _Fixed(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families

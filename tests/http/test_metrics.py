@@ -1,0 +1,68 @@
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from tests import fakes
+
+
+def scrape(client: TestClient) -> dict[str, float]:
+    """All our samples, by name and labels as Prometheus writes them."""
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    return {
+        sample.name + "".join(f"{{{value}}}" for label, value in sample.labels.items() if label != "pid"): sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name.startswith("mtphotos_ocr_")
+    }
+
+
+def send(client: TestClient, photo: bytes) -> None:
+    client.post("/ocr", files={"file": ("a.png", photo)})
+
+
+def test_photos_are_counted_by_what_became_of_them(client: TestClient) -> None:
+    before = scrape(client)
+    send(client, fakes.photo((1, 2, 3)))
+    send(client, fakes.photo(fakes.BLANK))
+    send(client, b"no photo")
+    send(client, fakes.photo(fakes.FAILS))
+    client.post("/ocr", content=b"{}")
+    client.post("/check")
+    after = scrape(client)
+    grown = {
+        name: after[name] - before.get(name, 0) for name in after if "_total{" in name or name.endswith("lines_total")
+    }
+    assert grown["mtphotos_ocr_photos_total{read}"] == 2
+    assert grown["mtphotos_ocr_photos_total{unreadable_photo}"] == 1
+    assert grown["mtphotos_ocr_photos_total{reading_failed}"] == 1
+    assert grown["mtphotos_ocr_photos_total{refused}"] == 1
+    assert grown["mtphotos_ocr_lines_total"] == 1
+
+
+def test_the_seconds_of_the_child_and_of_waiting_are_there(client: TestClient) -> None:
+    before = scrape(client)
+    send(client, fakes.photo((1, 2, 3)))
+    after = scrape(client)
+    name = "mtphotos_ocr_stage_seconds_sum{decode}"
+    assert after[name] - before.get(name, 0) == 0.25  # what the runner said that it took
+    assert (
+        after["mtphotos_ocr_stage_seconds_count{wait}"] - before.get("mtphotos_ocr_stage_seconds_count{wait}", 0) == 1
+    )
+
+
+def test_what_is_true_now_is_there(client: TestClient) -> None:
+    send(client, fakes.photo((1, 2, 3)))
+    now = scrape(client)
+    assert now["mtphotos_ocr_photos_reading"] == now["mtphotos_ocr_photos_waiting"] == 0
+    assert now["mtphotos_ocr_model_loaded"] == 1
+    assert now["mtphotos_ocr_memory_bytes{service}"] > 20e6
+    assert now["mtphotos_ocr_memory_bytes{child}"] > 20e6
+
+
+def test_a_crash_and_a_restart_are_counted_by_reason(client: TestClient) -> None:
+    before = scrape(client)
+    send(client, fakes.photo(fakes.KILLS))
+    after = scrape(client)
+    assert after["mtphotos_ocr_restarts_total{died}"] - before["mtphotos_ocr_restarts_total{died}"] == 2
+    assert after["mtphotos_ocr_photos_total{unreadable_photo}"] > before.get(
+        "mtphotos_ocr_photos_total{unreadable_photo}", 0
+    )
