@@ -22,7 +22,7 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve key test lint lock pictures clean
+.PHONY: help setup serve key test lint bench lock pictures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ lint: $(TEST_VENV)/test.installed
 	$(TEST_VENV)/bin/ruff check
 	$(TEST_VENV)/bin/ruff format --check
 	$(TEST_VENV)/bin/mypy
+
+bench: $(TEST_VENV)/test.installed ## speed, accuracy and memory beside the peers', on the labelled photos in PHOTOS
+	$(TEST_VENV)/bin/python -m benchmarks.bench $(BENCH_ARGS) $(PHOTOS)
 
 lock: ## pin the newest packages that fit in requirements/
 	$(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet uv

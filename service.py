@@ -95,7 +95,13 @@ class OcrService:
     async def check(self) -> dict[str, object]:
         """Whether the service can be reached with this key, and what it runs on."""
         reader = self._reader
-        answer = wire.CheckAnswer(version=VERSION, runner=reader.chosen, model=SETTINGS.ocr_model, device=reader.device)
+        answer = wire.CheckAnswer(
+            version=VERSION,
+            runner=reader.chosen,
+            model=SETTINGS.ocr_model,
+            device=reader.device,
+            why=f"OCR_RUNNER={SETTINGS.ocr_runner}: {reader.why or 'none could be loaded yet'}",
+        )
         return answer.model_dump()
 
     @bentoml.api(route="/ocr", input_spec=wire.OcrForm, output_spec=wire.OcrAnswer)

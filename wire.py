@@ -108,7 +108,8 @@ class CheckAnswer(bentoml.IODescriptor):
     version: str
     runner: str
     model: str
-    device: str
+    device: str = Field(description="what the runner runs on; empty while no model is loaded")
+    why: str = Field(description="how OCR_RUNNER came to this runner")
 
 
 class RestartAnswer(bentoml.IODescriptor):

@@ -2,85 +2,17 @@
 
     python -m benchmarks.accuracy FOLDER [READER ...]
 
-FOLDER has a manifest.jsonl (benchmarks/photos.py). Readers: see READERS.
+FOLDER has a manifest.jsonl (benchmarks/photos.py). Readers: see benchmarks/readers.py.
 """
 
 import argparse
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from benchmarks import photos
-from benchmarks.scoring import Line, Score, add_photo
-from ocr.types import Limits
-from runners import base
-
-Reader = Callable[[Path], list[Line]]
-
-
-def ours(runner: str, model: str) -> Reader:
-    """One of our runners, called in this process."""
-    from runners import RUNNERS, make
-
-    reader = make(RUNNERS[runner].runner, base.Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5)))
-    reader.load()
-
-    def read(path: Path) -> list[Line]:
-        found = reader.read(path.read_bytes()).lines
-        return list(_lines([line.polygon for line in found], [line.text for line in found]))
-
-    return read
-
-
-def rapidocr(engine: str, **options: object) -> Reader:
-    """rapidocr.RapidOCR() with PP-OCRv6 small on one of its engines."""
-    import rapidocr as library
-
-    kind = library.EngineType(engine)
-    params = {f"{stage}.engine_type": kind for stage in ("Det", "Cls", "Rec")}
-    reader = library.RapidOCR(params={"Global.log_level": "error", **params, **options})
-
-    def read(path: Path) -> list[Line]:
-        result: Any = reader(path)
-        if result.boxes is None:
-            return []
-        return list(_lines(result.boxes, result.txts))
-
-    return read
-
-
-def rapidocr_v4(package: str) -> Reader:
-    """rapidocr_onnxruntime.RapidOCR() or rapidocr_openvino.RapidOCR(), PP-OCRv4 mobile."""
-    import importlib
-
-    reader = importlib.import_module(package).RapidOCR()
-
-    def read(path: Path) -> list[Line]:
-        result, _ = reader(path)
-        return list(_lines([row[0] for row in result or []], [row[1] for row in result or []]))
-
-    return read
-
-
-def _lines(polygons: Iterable[Any], texts: Iterable[str]) -> Iterable[Line]:
-    for polygon, text in zip(polygons, texts, strict=True):
-        xs, ys = [point[0] for point in polygon], [point[1] for point in polygon]
-        yield Line((min(xs), min(ys), max(xs), max(ys)), text)
-
-
-READERS: dict[str, Callable[[], Reader]] = {
-    "openvino-ppocrv6": lambda: ours("openvino", "ppocrv6"),
-    "onnx-ppocrv6": lambda: ours("onnx", "ppocrv6"),
-    "openvino-ppocrv4": lambda: ours("openvino", "ppocrv4"),
-    "onnx-ppocrv4": lambda: ours("onnx", "ppocrv4"),
-    "rapidocr-openvino-ppocrv6": lambda: rapidocr("openvino"),
-    "rapidocr-openvino-ppocrv6-no-cls": lambda: rapidocr("openvino", **{"Global.use_cls": False}),
-    "rapidocr-onnxruntime-ppocrv6": lambda: rapidocr("onnxruntime"),
-    "rapidocr_onnxruntime": lambda: rapidocr_v4("rapidocr_onnxruntime"),
-    "rapidocr_openvino": lambda: rapidocr_v4("rapidocr_openvino"),
-}
+from benchmarks.readers import READERS
+from benchmarks.scoring import Score, add_photo
 
 
 def main() -> None:

@@ -20,9 +20,9 @@ log = logging.getLogger("mtphotos_ocr")
 class Reader:
     """Reads photos in a child process, at most `parallel` at a time; the others wait, first come first served.
 
-    `runners` are the names to try, in order of preference; `waiting` and `reading` count photos, `restarts`
-    the processes that ended, by reason. A photo that takes more than `timeout` seconds
-    ends with its process; the photos beside it are read again.
+    `runners` are the names to try, in order of preference; `why` says which could be loaded. `waiting` and
+    `reading` count photos, `restarts` the processes that ended, by reason. A photo that takes more than
+    `timeout` seconds ends with its process; the photos beside it are read again.
     """
 
     def __init__(self, runners: Sequence[str], options: Options, *, parallel: int, timeout: float) -> None:
@@ -39,6 +39,7 @@ class Reader:
         self._closed = False
         self.waiting = 0
         self.reading = 0
+        self.why = ""
         self.restarts = Counter({"requested": 0, "died": 0, "timed_out": 0})
 
     @property
@@ -95,6 +96,7 @@ class Reader:
     async def close(self) -> None:
         """End the child process once it has answered what it was asked."""
         self._closed = True
+        await asyncio.gather(*self._background, return_exceptions=True)  # readings, replacements, older processes
         async with self._starting:
             if self._process:
                 await self._process.close()
@@ -168,8 +170,9 @@ class Reader:
                 problems.append(str(error))
                 log.warning("%s", error)
             else:
+                self.why = "; ".join([*problems, f"{name} could be loaded"])
+                log.info("ready to read with model %s on %s: %s", self._options.model, process.device, self.why)
                 self._runners = [name, *(other for other in self._runners if other != name)]
-                log.info("ready to read: runner %s, model %s, on %s", name, self._options.model, process.device)
                 return process
         raise RunnerUnavailable("; ".join(problems))
 
@@ -197,7 +200,4 @@ def candidates(setting: str) -> list[str]:
     if not installed:
         engines = " or ".join(RUNNERS[name].engine for name in wanted)
         raise RunnerUnavailable(f"OCR_RUNNER={setting} needs the package {engines}: make setup TARGET={wanted[-1]}")
-    if setting == "auto":
-        missing = [f"{name} is not installed" for name in wanted if name not in installed]
-        log.info("OCR_RUNNER=auto: %s", ", ".join([f"trying {' then '.join(installed)}", *missing]))
     return installed

@@ -27,6 +27,7 @@ def test_check(client: TestClient) -> None:
         "runner": "openvino",
         "model": "ppocrv6",
         "device": "paint box",
+        "why": "OCR_RUNNER=auto: openvino could be loaded",
     }
 
 

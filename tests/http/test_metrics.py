@@ -1,7 +1,12 @@
+import re
+from pathlib import Path
+
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from tests import fakes
+
+ROOT = Path(__file__).parents[2]
 
 
 def scrape(client: TestClient) -> dict[str, float]:
@@ -66,3 +71,10 @@ def test_a_crash_and_a_restart_are_counted_by_reason(client: TestClient) -> None
     assert after["mtphotos_ocr_photos_total{unreadable_photo}"] > before.get(
         "mtphotos_ocr_photos_total{unreadable_photo}", 0
     )
+
+
+def test_the_readme_names_every_metric(client: TestClient) -> None:
+    send(client, fakes.photo((1, 2, 3)))
+    names = {re.sub(r"\{.*|_(bucket|count|sum|created)(?=\{|$)", "", name) for name in scrape(client)}
+    for readme in ("README.md", "README.zh.md"):
+        assert names == set(re.findall(r"mtphotos_ocr_\w+", (ROOT / readme).read_text("utf-8"), re.ASCII))

@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from benchmarks.accuracy import READERS, Reader
+from benchmarks.readers import READERS, Reader
 from benchmarks.scoring import Line, iou, normalized
 from tests.conftest import DATA, PICTURES
 

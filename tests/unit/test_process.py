@@ -145,6 +145,8 @@ def test_the_next_runner_is_tried_and_remembered(options: Options) -> None:
     async def use(reader: Reader) -> None:
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
         assert reader.chosen == "colour"
+        assert reader.why.startswith("unloadable cannot be loaded: no paint here; crashing died")
+        assert reader.why.endswith("; colour could be loaded")
         assert reader.device == "paint box"
         assert reader.ready
 

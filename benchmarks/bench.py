@@ -1,0 +1,270 @@
+"""Speed, accuracy and memory of the service over HTTP and of its peers, side by side in one run.
+
+    make bench PHOTOS=FOLDER
+
+FOLDER has a manifest.jsonl (benchmarks/photos.py). The service is asked over HTTP, one and four requests at
+a time; the peers are called directly, each in a process of its own, one photo at a time: their objects are not
+safe to use from two threads, so at four at a time they would need the same seconds per photo. Photo by photo,
+all take their turn, so that whatever else the machine does hits all alike. Writes a table and a plot.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+from tqdm import tqdm
+
+from benchmarks import photos
+from benchmarks.photos import LabelledPhoto
+from benchmarks.readers import READERS, Reader
+from benchmarks.scoring import Line, Score, add_photo
+
+ROOT = Path(__file__).resolve().parent.parent
+MIX = {"no-text-12mp": 0.6, "no-text": 0.1, "scenes": 0.15, "street": 0.05, "receipts": 0.05, "pages-latin": 0.05}
+"""The share of each set in a photo library: most photos have no text."""
+PEERS = [
+    "rapidocr-openvino-ppocrv6",
+    "rapidocr-onnxruntime-ppocrv6",
+    "rapidocr_openvino",
+    "rapidocr_onnxruntime",
+]
+AT_A_TIME = 4
+KEY = "bench"
+
+
+@dataclass
+class Result:
+    """What one contestant needed and read, by set; memory is in bytes, of its whole process tree."""
+
+    name: str
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    scores: dict[str, Score] = field(default_factory=dict)
+    peak: int = 0
+    rest: int = 0
+
+    def mean(self, of: str) -> float:
+        """Mean seconds per photo of a set."""
+        return statistics.mean(self.seconds[of])
+
+    def mix(self) -> float:
+        """Mean seconds per photo of a photo library; the sets that are not there are left out."""
+        known = {name: share for name, share in MIX.items() if name in self.seconds}
+        return sum(share * self.mean(name) for name, share in known.items()) / sum(known.values())
+
+
+_reader: Reader
+
+
+def _load(name: str) -> None:
+    global _reader  # noqa: PLW0603 - the one reader of a peer's process
+    _reader = READERS[name]()
+
+
+def _read(path: Path) -> tuple[float, list[Line]]:
+    start = time.perf_counter()
+    found = _reader(path)
+    return time.perf_counter() - start, [Line(tuple(map(float, line.box)), line.text) for line in found]  # type: ignore[arg-type]
+
+
+@contextmanager
+def peer(name: str) -> Iterator[tuple[Callable[[Path], tuple[float, list[Line]]], int]]:
+    """A library's object in a process of its own: how to have it read, and the process's id."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, initializer=_load, initargs=(name,)) as pool:
+        pid = pool.submit(os.getpid).result()
+        yield lambda path: pool.submit(_read, path).result(), pid
+
+
+@contextmanager
+def service(runner: str, model: str) -> Iterator[tuple[Callable[[Path], tuple[float, list[Line]]], int]]:
+    """The service, started for the bench: how to have it read over HTTP, and its process id."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {"API_AUTH_KEY": KEY, "HTTP_PORT": str(port), "OCR_RUNNER": runner, "OCR_MODEL": model}
+    command = [sys.executable, "-m", "bentoml", "serve", "service:OcrService"]
+    with (
+        subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=subprocess.DEVNULL) as process,  # noqa: S603
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"api-key": KEY}, timeout=600) as client,
+    ):
+        try:
+            _wait_until_ready(client)
+            yield lambda path: _ask(client, path), process.pid
+        finally:
+            process.terminate()
+
+
+def _wait_until_ready(client: httpx.Client) -> None:
+    for _ in range(300):
+        try:
+            if client.get("/readyz").status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise RuntimeError("the service did not start")
+
+
+def _ask(client: httpx.Client, path: Path) -> tuple[float, list[Line]]:
+    data = path.read_bytes()
+    start = time.perf_counter()
+    answer = client.post("/ocr", files={"file": (path.name, data)}).raise_for_status()
+    seconds = time.perf_counter() - start
+    result = answer.json()["result"] or {"texts": [], "boxes": []}
+    boxes = [[float(box[side]) for side in ("x", "y", "width", "height")] for box in result["boxes"]]
+    found = [
+        Line((x, y, x + width, y + height), text)
+        for (x, y, width, height), text in zip(boxes, result["texts"], strict=True)
+    ]
+    return seconds, found
+
+
+class Memory:
+    """Samples the resident memory of a process tree until it is stopped."""
+
+    def __init__(self, pid: int, result: Result) -> None:
+        self._process = psutil.Process(pid)
+        self._result = result
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.2):
+            self._result.rest = self.now()
+            self._result.peak = max(self._result.peak, self._result.rest)
+
+    def now(self) -> int:
+        """Resident bytes of the tree."""
+        total = 0
+        for process in [self._process, *self._process.children(recursive=True)]:
+            try:
+                total += int(process.memory_info().rss)
+            except psutil.Error:  # it ended just now
+                continue
+        return total
+
+    def stop(self) -> None:
+        self._done.set()
+        self._thread.join()
+
+
+def run(labelled: list[LabelledPhoto], runner: str, model: str, peers: list[str]) -> list[Result]:
+    """All contestants over all photos."""
+    ours = f"mtphotos-ocr {runner} {model}"
+    with ExitStack() as stack:
+        contestants = {ours: stack.enter_context(service(runner, model))}
+        contestants |= {name: stack.enter_context(peer(name)) for name in peers}
+        results = {name: Result(name) for name in contestants}
+        memories = [Memory(pid, results[name]) for name, (_, pid) in contestants.items()]
+        for read, _ in contestants.values():
+            read(labelled[0].path)  # the first photo warms up
+        for photo in tqdm(labelled, unit="photo", desc="one at a time"):
+            for name, (read, _) in contestants.items():
+                seconds, found = read(photo.path)
+                result = results[name]
+                result.seconds.setdefault(photo.set, []).append(seconds)
+                add_photo(result.scores.setdefault(photo.set, Score()), found, photo.lines, photo.page)
+        together = Result(f"{ours}, {AT_A_TIME} at a time")
+        read, _ = contestants[ours]
+        with tqdm(total=len(labelled), unit="photo", desc=f"{AT_A_TIME} at a time") as bar:
+            for name in results[ours].seconds:
+                members = [photo for photo in labelled if photo.set == name] * (2 if name in MIX else 1)
+                start = time.perf_counter()
+                with ThreadPoolExecutor(AT_A_TIME) as pool:
+                    futures: list[Future[tuple[float, list[Line]]]] = [
+                        pool.submit(read, photo.path) for photo in members
+                    ]
+                    for future in futures:
+                        future.result()
+                together.seconds[name] = [(time.perf_counter() - start) / len(members)]
+                bar.update(len({photo.path for photo in members}))
+        for memory in memories:
+            memory.stop()
+        together.peak, together.rest = results[ours].peak, results[ours].rest
+        return [results[ours], together, *(results[name] for name in peers)]
+
+
+def table(results: list[Result]) -> str:
+    """Seconds per photo, ratios to the service, accuracy and memory, as Markdown."""
+    sets = list(results[0].seconds)
+    rows = [["seconds per photo", *(result.name for result in results)]]
+    rows += [[name, *(f"{result.mean(name):.3f}" for result in results)] for name in sets]
+    rows += [["**library mix**", *(f"**{result.mix():.3f}**" for result in results)]]
+    rows += [["... times ours", *(f"{result.mix() / results[0].mix():.2f}" for result in results)]]
+    for kind in ("lines", "characters"):
+        for name in sets:
+            values = [getattr(result.scores[name], kind) if result.scores else "" for result in results]
+            if any(str(value) not in {"", "-"} for value in values):
+                rows.append([f"{kind} F1, {name}", *map(str, values)])
+    false = [sum(score.false_characters for score in result.scores.values()) for result in results]
+    rows.append(
+        ["false characters", *(str(n) if result.scores else "" for n, result in zip(false, results, strict=True))]
+    )
+    rows.append(["peak memory, MB", *(f"{result.peak / 1e6:.0f}" for result in results)])
+    rows.append(["memory at the end, MB", *(f"{result.rest / 1e6:.0f}" for result in results)])
+    rows.insert(1, ["---"] * len(rows[0]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def plot(results: list[Result], to: Path) -> None:
+    """Seconds per photo by set, a bar for each contestant."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    sets = [*results[0].seconds, "library mix"]
+    figure, axes = plt.subplots(figsize=(11, 5))
+    width = 0.8 / len(results)
+    for index, result in enumerate(results):
+        heights = [*(result.mean(name) for name in sets[:-1]), result.mix()]
+        axes.bar([place + index * width for place in range(len(sets))], heights, width, label=result.name)
+    axes.set_xticks([place + 0.4 - width / 2 for place in range(len(sets))], sets)
+    axes.set_ylabel("seconds per photo")
+    axes.set_yscale("log")
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(to, dpi=110)
+
+
+def main() -> None:
+    """Run the bench; print the table and write it, the plot and the raw seconds to a folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--runner", default="openvino")
+    parser.add_argument("--model", default="ppocrv6")
+    parser.add_argument("--peer", action="append", choices=PEERS, help="only these peers (all unless given)")
+    parser.add_argument("--set", action="append", help="only these sets")
+    parser.add_argument("--most", type=int, default=10**6, help="photos per set at the most")
+    parser.add_argument("--out", type=Path, default=ROOT / "bench")
+    arguments = parser.parse_args()
+    labelled: list[LabelledPhoto] = []
+    for photo in photos.load(arguments.folder):
+        same = sum(other.set == photo.set for other in labelled)
+        if photo.set in (arguments.set or [photo.set]) and same < arguments.most:
+            labelled.append(photo)
+    results = run(labelled, arguments.runner, arguments.model, arguments.peer or PEERS)
+    arguments.out.mkdir(exist_ok=True)
+    (arguments.out / "table.md").write_text(table(results) + "\n", "utf-8")
+    (arguments.out / "seconds.json").write_text(json.dumps({r.name: r.seconds for r in results}, indent=1), "utf-8")
+    plot(results, arguments.out / "plot.png")
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()
