@@ -23,7 +23,7 @@ class LabelledPhoto:
 
 def load(folder: Path) -> list[LabelledPhoto]:
     """The photos that the manifest of `folder` names, in its order."""
-    return [_photo(folder, json.loads(row)) for row in (folder / "manifest.jsonl").read_text("utf-8").splitlines()]
+    return [_photo(folder, json.loads(row)) for row in (folder / "manifest.jsonl").open(encoding="utf-8")]
 
 
 def _photo(folder: Path, row: dict[str, object]) -> LabelledPhoto:
