@@ -44,17 +44,17 @@ class Pipeline:
     def _recognize(self, crops: list[Pixels]) -> list[tuple[str, float]]:
         """Text and score of each crop, whichever way up it is.
 
-        A line that reads badly is read again, turned. If that finds one on its head, so may be the others,
-        those too that seemed to read well: "TOTAL" and "4.50" do, upside down.
+        A line that reads badly is read again, turned. If that finds a quarter of all lines on their head, so may
+        be the others, those too that seemed to read well: "TOTAL" and "4.50" do, upside down.
         """
         texts = self._recognizer(crops)
         unsure = [index for index, (_, score) in enumerate(texts) if score < UNSURE]
-        if self._turn(crops, texts, unsure):
+        if self._turn(crops, texts, unsure) > len(crops) / 4:
             self._turn(crops, texts, [index for index in range(len(crops)) if index not in unsure])
         return texts
 
-    def _turn(self, crops: list[Pixels], texts: list[tuple[str, float]], indices: list[int]) -> bool:
-        """Replace the texts at `indices` by those of the turned crops where these read well; whether any did."""
+    def _turn(self, crops: list[Pixels], texts: list[tuple[str, float]], indices: list[int]) -> int:
+        """Replace the texts at `indices` by those of the turned crops where these read well; how many did."""
         turned = self._recognizer([np.rot90(crops[index], 2) for index in indices])
         better = [
             (index, reading)
@@ -63,4 +63,4 @@ class Pipeline:
         ]
         for index, reading in better:
             texts[index] = reading
-        return bool(better)
+        return len(better)
