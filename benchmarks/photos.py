@@ -23,7 +23,8 @@ class LabelledPhoto:
 
 def load(folder: Path) -> list[LabelledPhoto]:
     """The photos that the manifest of `folder` names, in its order."""
-    return [_photo(folder, json.loads(row)) for row in (folder / "manifest.jsonl").open(encoding="utf-8")]
+    rows = (folder / "manifest.jsonl").read_text("utf-8").strip()
+    return [_photo(folder, json.loads(row)) for row in rows.split("\n")]
 
 
 def _photo(folder: Path, row: dict[str, object]) -> LabelledPhoto:
