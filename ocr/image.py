@@ -88,8 +88,8 @@ def _photo(image: Image.Image, needed_side: int, max_pixels: int) -> Photo:
         image = image.reduce(factor)
     if orientation in UPRIGHT:
         image = image.transpose(UPRIGHT[orientation])
-    if orientation >= 5:  # these lay on their side
-        width, height = height, width
+        if orientation >= 5:  # these lay on their side
+            width, height = height, width
     return Photo(_bgr(image), width, height)
 
 

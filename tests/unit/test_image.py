@@ -147,3 +147,11 @@ def test_too_little_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
     with pytest.raises(MemoryError):
         decode(encoded(flag(), "JPEG"), needed_side=2000, max_pixels=10**6)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_orientation_that_does_not_exist_is_upright(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    photo = decode(encoded(flag(), "JPEG", exif=exif), needed_side=2000, max_pixels=10**6)
+    assert (photo.width, photo.height) == photo.pixels.shape[1::-1] == (48, 32)
