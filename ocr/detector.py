@@ -54,9 +54,9 @@ def regions(probability: NDArray[np.float32]) -> list[Polygon]:
         center, (width, height), angle = cv2.minAreaRect(contour)
         if min(width, height) < SMALLEST_SIDE:
             continue
-        if _mean_inside(probability, geometry.corners(center, (width, height), angle)) < MEAN_PROBABILITY:
-            continue
-        found.append(_unclipped(geometry.corners(center, (width, height), angle)))
+        core = geometry.corners(center, (width, height), angle)
+        if _mean_inside(probability, core) >= MEAN_PROBABILITY:
+            found.append(_unclipped(core))
     return found
 
 

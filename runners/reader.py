@@ -1,20 +1,18 @@
 """The service's reader: always one child process that takes photos, replaced without losing any."""
 
 import asyncio
-import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from logs import log
 from ocr.errors import ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading
 from runners import RUNNERS
 from runners.base import Options
 from runners.process import ProcessDied, RunnerProcess
-
-log = logging.getLogger("mtphotos_ocr")
 
 
 class Reader:
@@ -115,7 +113,7 @@ class Reader:
             try:
                 return await self._read_once(photo)
             except ProcessDied:
-                log.error("a photo of %d bytes killed two child processes", len(photo))  # noqa: TRY400
+                log.error("a photo of %d bytes killed two child processes", len(photo))
                 raise UnreadablePhoto("reading this photo crashed the reader, twice") from None
             finally:
                 for _ in range(self._parallel):
@@ -131,7 +129,7 @@ class Reader:
             self._let_go(process, "died")
             raise
         except TimeoutError:
-            log.error("a photo of %d bytes took over %g s: its process is killed", len(photo), self._timeout)  # noqa: TRY400
+            log.error("a photo of %d bytes took over %g s: its process is killed", len(photo), self._timeout)
             process.kill()
             self._let_go(process, "timed_out")
             raise ReadingTimedOut(f"reading this photo took over {self._timeout:g} s (OCR_TIMEOUT)") from None
@@ -151,7 +149,7 @@ class Reader:
         try:
             new = await self._start()
         except RunnerUnavailable:
-            log.error("restart: the old child process goes on, as no new one can be started")  # noqa: TRY400
+            log.error("restart: the old child process goes on, as no new one can be started")
             return
         async with self._starting:
             old, self._process = self._process, new
