@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-import psutil
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from runners.reader import State
 
 PHOTOS = Counter("mtphotos_ocr_photos", "Photos sent to /ocr, by what became of them.", ["outcome"])
 LINES = Counter("mtphotos_ocr_lines", "Lines of text found.")
@@ -43,26 +44,25 @@ def observe(seconds: Mapping[str, float], lines: int) -> None:
     LINES.inc(lines)
 
 
-def snapshot(*, reading: int, waiting: int, restarts: Mapping[str, int], child: int | None) -> str:
-    """What is true now, in Prometheus' text format.
-
-    `reading` and `waiting` are photos, `restarts` counts by reason, `child` is the process that holds the
-    model, or None.
-    """
-    ended = CounterMetricFamily("mtphotos_ocr_restarts", "Child processes that ended, by reason.", labels=["reason"])
-    for reason, count in restarts.items():
+def snapshot(state: State) -> str:
+    """What is true now, in Prometheus' text format."""
+    ended = CounterMetricFamily(
+        "mtphotos_ocr_restarts", "Child processes that were replaced, ended or lost, by reason.", labels=["reason"]
+    )
+    for reason, count in state.restarts.items():
         ended.add_metric([reason], count)
-    memory = GaugeMetricFamily("mtphotos_ocr_memory_bytes", "Resident memory.", labels=["process"])
-    for name, pid in {"service": None, **({"child": child} if child else {})}.items():
-        try:
-            memory.add_metric([name], psutil.Process(pid).memory_info().rss)
-        except psutil.Error:  # it ended just now
-            continue
+    now = GaugeMetricFamily("mtphotos_ocr_memory_bytes", "Resident memory.", labels=["process"])
+    peak = GaugeMetricFamily("mtphotos_ocr_memory_peak_bytes", "Most resident memory so far.", labels=["process"])
+    for name, memory in state.memory.items():
+        now.add_metric([name], memory.now)
+        peak.add_metric([name], memory.peak)
     families = [
-        GaugeMetricFamily("mtphotos_ocr_photos_reading", "Photos that are being read.", value=reading),
-        GaugeMetricFamily("mtphotos_ocr_photos_waiting", "Photos that wait for their turn.", value=waiting),
-        GaugeMetricFamily("mtphotos_ocr_model_loaded", "1 if a model is loaded.", value=int(child is not None)),
-        memory,
+        GaugeMetricFamily("mtphotos_ocr_photos_reading", "Photos that are being read.", value=state.reading),
+        GaugeMetricFamily("mtphotos_ocr_photos_waiting", "Photos that wait for their turn.", value=state.waiting),
+        GaugeMetricFamily("mtphotos_ocr_model_loaded", "1 if a model is loaded.", value=int(state.loaded)),
+        GaugeMetricFamily("mtphotos_ocr_uptime_seconds", "Seconds since the service was started.", value=state.uptime),
+        now,
+        peak,
         ended,
     ]
     registry = CollectorRegistry()

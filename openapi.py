@@ -15,10 +15,11 @@ REFERENCE = "#/components/schemas/{model}"
 ERRORS = {
     400: "The form is malformed.",
     401: "No key, or a wrong one.",
+    408: "Nothing of the form came for a minute.",
     413: "The upload is larger than OCR_MAX_UPLOAD_MB.",
     422: "There is no file in the field `file`.",
     500: "The reader failed; the service's log says why.",
-    503: "No model can be loaded; the service's log says why.",
+    503: "Too many photos wait, no model can be loaded (the service's log says why), or the service is stopping.",
     504: "Reading the photo took longer than OCR_TIMEOUT.",
 }
 
@@ -27,6 +28,7 @@ def description(version: str) -> dict[str, Any]:
     """The description of the service's version `version`."""
     models: list[type[BaseModel]] = [wire.OcrAnswer, wire.CheckAnswer, wire.RestartAnswer, wire.Error]
     _, schemas = models_json_schema([(model, "serialization") for model in models], ref_template=REFERENCE)
+    restart = {"post": _operation("Replace the process that holds the model", wire.RestartAnswer)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -42,7 +44,8 @@ def description(version: str) -> dict[str, Any]:
             "/ocr": {
                 "post": _operation("The lines of text in a photo", wire.OcrAnswer, *ERRORS) | {"requestBody": _FORM}
             },
-            "/restart": {"post": _operation("Replace the process that holds the model", wire.RestartAnswer)},
+            "/restart": restart,
+            "/restart_v2": restart,
             "/": {"get": _open("A page that says that the service runs", "text/html")},
             "/livez": {"get": _open("Whether the service is alive")},
             "/readyz": {"get": _open("Whether the service can read", unready=True)},
@@ -97,7 +100,10 @@ def _closed_text(summary: str) -> dict[str, Any]:
 
 
 def _error(status: int) -> dict[str, Any]:
-    return _response(ERRORS[status], "application/json", wire.Error.__name__)
+    response = _response(ERRORS[status], "application/json", wire.Error.__name__)
+    if status == 503:
+        response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
+    return response
 
 
 def _response(description: str, media: str, model: str | None = None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import os
 import sys
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # a NAS does not report to anybody
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+import assembly
 import logs
 import metrics
 import openapi
@@ -22,11 +24,13 @@ import wire
 from access import AccessLog
 from auth import ApiKeyMiddleware
 from ocr.errors import RunnerUnavailable
-from ocr.types import Limits
-from runners.base import Options
-from runners.reader import Reader, candidates
+from runners.reader import candidates
+from stopping import Drain
+from upload import unless_gone
 
 ROOT = Path(__file__).parent
+MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}
+"""For glibc in the service's own process: the memory of uploads goes back to the system at once."""
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
@@ -46,6 +50,7 @@ async def docs(_: Request) -> Response:
     http={"host": str(SETTINGS.http_host), "port": SETTINGS.http_port},
     traffic={"timeout": 3600},  # seconds; a photo waits its turn
     logging={"access": {"enabled": False}},  # AccessLog writes the line
+    envs=[{"name": name, "value": value} for name, value in MALLOC.items()],
 )
 @bentoml.asgi_app(Starlette(routes=[Route("/", web.index), Route("/docs.json", docs)]), path="/")
 class OcrService:
@@ -53,9 +58,9 @@ class OcrService:
 
     def __init__(self) -> None:
         logs.configure(SETTINGS.log_format)
-        self._reader = Reader(
-            candidates(SETTINGS.ocr_runner), options(), parallel=SETTINGS.ocr_parallel, timeout=SETTINGS.ocr_timeout
-        )
+        self._reader = assembly.reader(SETTINGS)
+        self._uploads = assembly.uploads(SETTINGS)
+        self._drain = Drain(SETTINGS.server_drain_time)
 
     @bentoml.on_deployment
     @staticmethod
@@ -69,11 +74,9 @@ class OcrService:
 
     @bentoml.on_startup
     async def start(self) -> None:
-        """Load the model, so that the first photo does not wait for it."""
-        try:
-            await self._reader.start()
-        except RunnerUnavailable:
-            logs.log.error("no runner can be loaded: /ocr answers 503 and tries again with each photo")
+        """Begin to load the model, so that the first photo need not wait for it; /readyz says when it is there."""
+        self._drain.watch()
+        self._reader.start()
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
@@ -81,36 +84,32 @@ class OcrService:
         await self._reader.close()
 
     async def __metrics__(self, text: str) -> str:
-        reader = self._reader
-        now = metrics.snapshot(
-            reading=reader.reading, waiting=reader.waiting, restarts=reader.restarts, child=reader.child
-        )
-        return text + now
+        return text + metrics.snapshot(self._reader.state())
 
     async def __is_ready__(self) -> bool:
-        return self._reader.ready
+        return self._reader.state().ready
 
     @bentoml.api(route="/check", input_spec=wire.NoInput, output_spec=wire.CheckAnswer)
     @wire.answers
     async def check(self) -> dict[str, object]:
-        """Whether the service can be reached with this key, and what it runs on."""
-        reader = self._reader
-        answer = wire.CheckAnswer(
-            version=VERSION,
-            runner=reader.chosen,
-            model=SETTINGS.ocr_model,
-            device=reader.device,
-            why=f"OCR_RUNNER={SETTINGS.ocr_runner}: {reader.why or 'none could be loaded yet'}",
-        )
-        return answer.model_dump()
+        """Whether the service can be reached with this key, and how it is."""
+        state = self._reader.state()
+        known = asdict(state) | {
+            "version": VERSION,
+            "model": SETTINGS.ocr_model,
+            "why": f"OCR_RUNNER={SETTINGS.ocr_runner}: {state.why or 'none could be loaded yet'}",
+            "uptime": int(state.uptime),
+            "memory": {name: wire.Megabytes.of(*memory) for name, memory in state.memory.items()},
+        }
+        return wire.CheckAnswer(**known).model_dump()
 
     @bentoml.api(route="/ocr", input_spec=wire.OcrForm, output_spec=wire.OcrAnswer)
     @wire.answers
     async def ocr(self, file: Request) -> dict[str, object]:
         """The lines of text in a photo."""
         with metrics.outcome():
-            photo = await wire.photo(file, max_bytes=SETTINGS.ocr_max_upload_mb * 10**6)
-            reading = await wire.unless_gone(file, self._reader.read(photo))
+            async with self._drain.bounded(), self._uploads.photo(file) as photo:
+                reading = await unless_gone(file, self._reader.read(photo))
         metrics.observe(reading.seconds, len(reading.lines))
         file.state.lines = len(reading.lines)
         return wire.lines_answer(reading.lines)
@@ -122,15 +121,12 @@ class OcrService:
         self._reader.restart()
         return wire.RestartAnswer().model_dump()
 
-
-def options() -> Options:
-    """What the runner is made with, from the settings."""
-    limits = Limits(
-        max_side=SETTINGS.ocr_max_side,
-        max_pixels=SETTINGS.ocr_max_megapixels * 10**6,
-        min_score=SETTINGS.ocr_min_score,
-    )
-    return Options(SETTINGS.ocr_model, SETTINGS.ocr_threads, limits, SETTINGS.ocr_model_dir, SETTINGS.log_format)
+    @bentoml.api(route="/restart_v2", input_spec=wire.NoInput, output_spec=wire.RestartAnswer)
+    @wire.answers
+    async def restart_v2(self) -> dict[str, object]:
+        """The same, by its newer name."""
+        self._reader.restart()
+        return wire.RestartAnswer().model_dump()
 
 
 for middleware, arguments in [  # the first is the outermost

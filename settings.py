@@ -57,6 +57,7 @@ class Settings(BaseSettings):
         default_factory=usable_cores, ge=1, le=256, description="cores to use; default: all that there are"
     )
     ocr_parallel: int = Field(2, ge=1, le=64, description="photos read at the same moment; the others wait")
+    ocr_queue: int = Field(64, ge=1, le=1000, description="photos that may wait; what is over gets a 503")
     ocr_timeout: float = Field(120, gt=0, le=3600, description="seconds that reading one photo may take")
     ocr_max_side: int = Field(
         2000,
@@ -66,7 +67,16 @@ class Settings(BaseSettings):
     )
     ocr_max_megapixels: int = Field(200, ge=1, le=1000, description="megapixels of the largest photo that is read")
     ocr_max_upload_mb: int = Field(64, ge=1, le=1024, description="MB (of 1,000,000 bytes) of the largest upload")
+    ocr_memory_limit_mb: int = Field(
+        0, ge=0, description="MB (of 1,000,000 bytes) above which the model's process is replaced; 0: no limit"
+    )
     ocr_min_score: float = Field(0.5, ge=0, le=1, description="lines that score lower are left out")
+    server_restart_time: float = Field(
+        300, ge=0, description="seconds without a photo until the model's memory is given back; 0: never"
+    )
+    server_drain_time: float = Field(
+        25, ge=0, le=3600, description="seconds that photos have for their answers when the service is told to stop"
+    )
     log_format: Literal["text", "json"] = Field("text", description="`text` for people, `json` for machines")
 
     @field_validator("api_auth_key")

@@ -1,52 +1,43 @@
-"""MT Photos' HTTP API: form in, JSON out. The only place that knows its quirks.
+"""MT Photos' HTTP API: what goes in and what comes out. The only place that knows its quirks.
 
 The quirks: all numbers are strings, lines are three parallel arrays, and a photo that cannot be read is
 an answer (status 200, an empty list and a `msg`), not an error.
 """
 
-import asyncio
 import functools
 import http
 import json
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec, Self, TypeVar
 
 import bentoml
 from bentoml.validators import ContentType
 from pydantic import BaseModel, Field
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ocr.errors import OcrError, ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
 from ocr.types import TextLine
+from upload import Refused
 
 log = logging.getLogger("mtphotos_ocr")
 
 HINTS = {
-    404: "Not Found: there are POST /check, /ocr and /restart, GET /, /livez, /readyz, /metrics and /docs.json",
+    404: "Not Found: there are POST /check, /ocr, /restart, /restart_v2, GET /, /livez, /readyz, /metrics, /docs.json",
     405: "Method Not Allowed: the header Allow says which is",
 }
+LATER = {"retry-after": "30"}
+"""With every 503, in seconds: a full queue is half empty by then, and what cannot be started has been tried again."""
+
 UNEXPECTED = "unexpected error; the service's log has the details"
 
 STATUS: dict[type[OcrError], int] = {RunnerUnavailable: 503, ReadingFailed: 500, ReadingTimedOut: 504}
 
 P = ParamSpec("P")
 S = TypeVar("S")
-T = TypeVar("T")
-
-
-class Refused(Exception):
-    """The request cannot be served; `detail` tells the client why."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
 
 
 class _Unparsed(bentoml.IODescriptor):
@@ -100,8 +91,20 @@ class Error(BaseModel):
     detail: str = Field(description="what is wrong, and what to do")
 
 
+class Megabytes(BaseModel):
+    """Resident memory, in MB of 1,000,000 bytes."""
+
+    now: int
+    peak: int
+
+    @classmethod
+    def of(cls, now: int, peak: int) -> Self:
+        """From bytes."""
+        return cls(now=round(now / 1e6), peak=round(peak / 1e6))
+
+
 class CheckAnswer(bentoml.IODescriptor):
-    """The answer of /check."""
+    """The answer of /check. MT Photos looks at `result`; the rest is for people."""
 
     result: str = "pass"
     title: str = "mtphotos-ocr"
@@ -110,6 +113,11 @@ class CheckAnswer(bentoml.IODescriptor):
     model: str
     device: str = Field(description="what the runner runs on; empty while no model is loaded")
     why: str = Field(description="how OCR_RUNNER came to this runner")
+    loaded: bool = Field(description="whether the model is in memory; if not, the next photo has it loaded")
+    uptime: int = Field(description="seconds since the service was started")
+    photos: int = Field(description="photos that were read since then")
+    restarts: dict[str, int] = Field(description="why processes that held the model were replaced, ended or lost")
+    memory: dict[str, Megabytes] = Field(description="of the service, and of the child process that holds the model")
 
 
 class RestartAnswer(bentoml.IODescriptor):
@@ -130,77 +138,6 @@ def lines_answer(lines: Sequence[TextLine]) -> dict[str, object]:
 
 def _number(value: float) -> str:
     return str(round(value, 2) + 0.0)  # + 0.0: never "-0.0"
-
-
-async def photo(request: Request, *, max_bytes: int) -> bytes:
-    """The bytes of the form's field `file`; nothing is written to disk, and a URL is not a file.
-
-    Raises:
-        Refused: there is no such file, the form is malformed, or the body is larger than `max_bytes`.
-    """
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Refused(422, "send the photo as the field `file` of a multipart/form-data form")
-    stream = _bounded(request, max_bytes)
-    parser = _FormInMemory(request.headers, stream, max_files=1, max_fields=8)
-    try:
-        upload = (await parser.parse()).get("file")
-        if not isinstance(upload, UploadFile):
-            problem = "has no field `file`" if upload is None else "has a text in its field `file`"
-            raise Refused(422, f"the form {problem}; send the photo there, as a file with a file name")
-        return await upload.read()
-    except MultiPartException as error:
-        raise Refused(400, f"the form is malformed: {error.message}") from None
-    except UnicodeError:  # Starlette decodes names in whatever charset the client claims
-        raise Refused(400, "the form is malformed: its names are not in its charset") from None
-    except ClientDisconnect:
-        raise Refused(400, "the connection ended before the form did") from None
-    finally:
-        parser.close()
-
-
-class _FormInMemory(MultiPartParser):
-    spool_max_size = 1 << 40  # bytes; above it Starlette moves an upload to disk: ours are bounded, a disk may be full
-
-    def close(self) -> None:
-        """Close the files, also of a form that broke off in the middle of one."""
-        for file in self._files_to_close_on_error:
-            file.close()
-
-
-async def unless_gone(request: Request, waited_for: Coroutine[Any, Any, T]) -> T:
-    """Wait for a result, but stop waiting when the client hangs up.
-
-    Raises:
-        Refused: it did; nobody will see that answer.
-    """
-    work = asyncio.create_task(waited_for)
-    gone = asyncio.create_task(_disconnected(request))
-    try:
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            return work.result()
-        raise Refused(499, "the client hung up")
-    finally:
-        work.cancel()
-        gone.cancel()
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _bounded(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    too_large = Refused(413, f"the upload is larger than {max_bytes / 1e6:g} MB (OCR_MAX_UPLOAD_MB)")
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise too_large
-    received = 0
-    async for chunk in request.stream():
-        received += len(chunk)
-        if received > max_bytes:
-            raise too_large
-        yield chunk
 
 
 def answers(
@@ -228,7 +165,7 @@ def answers(
 
 
 def _error(status: int, detail: str) -> Response:
-    return JSONResponse({"detail": detail}, status_code=status)
+    return JSONResponse({"detail": detail}, status_code=status, headers=LATER if status == 503 else None)
 
 
 class ErrorsAsJson:

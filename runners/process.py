@@ -8,11 +8,13 @@ import socket
 import subprocess
 import sys
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from logs import log
 from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading, TextLine
 from runners import RUNNERS
@@ -22,6 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}
 """glibc's allocator gives large blocks back at once: 481 MB instead of 554 after a hundred pages."""
+
+
+GRACE = 5.0
+"""Seconds that a child with nothing left to do has to end; one that is frozen never would."""
 
 
 class ProcessDied(Exception):
@@ -44,16 +50,19 @@ class RunnerProcess:
 
     @classmethod
     async def start(cls, runner: str, options: Options, *, slots: int) -> Self:
-        """Start a child and wait until its runner is loaded.
+        """Start a child and wait until its runner is loaded; one that is cancelled leaves no child behind.
 
         Raises:
             RunnerUnavailable: the runner cannot be loaded here.
         """
         job = json.dumps({"runner": RUNNERS[runner].runner, "options": asdict(options)}, default=str)
+        pairs: list[tuple[socket.socket, socket.socket]] = []
         try:
-            pairs = [socket.socketpair() for _ in range(1 + slots)]
+            pairs.extend(socket.socketpair() for _ in range(1 + slots))
             process = _popen(job, [pair[1] for pair in pairs])
         except OSError as error:  # no more file descriptors, processes or memory
+            for end in chain(*pairs):
+                end.close()
             raise RunnerUnavailable(f"no child process can be started: {error}") from error
         control, *channels = [await Channel.open(pair[0]) for pair in pairs]
         started = cls(process, control, channels)
@@ -118,7 +127,12 @@ class RunnerProcess:
             await self._drained.wait()
         for channel in (self._control, *self._idle):
             await channel.close()
-        await asyncio.to_thread(self._process.wait)
+        try:
+            await asyncio.to_thread(self._process.wait, GRACE)
+        except subprocess.TimeoutExpired:
+            log.warning("the child process did not end within %g s: it is killed", GRACE)
+            self.kill()
+            await asyncio.to_thread(self._process.wait)
 
     def kill(self) -> None:
         """End the child at once; what it was asked fails with ProcessDied."""

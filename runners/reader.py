@@ -1,68 +1,84 @@
-"""The service's reader: always one child process that takes photos, replaced without losing any."""
+"""The service's reader: photos one after another into a child process, none of them lost with it."""
 
 import asyncio
+import os
 import time
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 from logs import log
-from ocr.errors import ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
+from memory import Memory, resident
+from ocr.errors import RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading
 from runners import RUNNERS
 from runners.base import Options
+from runners.places import Places
 from runners.process import ProcessDied, RunnerProcess
+from runners.supervisor import Bounds, Supervisor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What there is to know about a reader at one moment.
+
+    `why` says how it came to `runner`. `device` is empty while no model is `loaded`. `uptime` is in seconds, `photos`
+    counts those that were read, `restarts` the children by the reason why they were replaced, ended or lost. `memory`
+    is that of this process, `service`, and of the `child`, which holds none while no model is loaded; its peak is
+    that of all children so far.
+    """
+
+    ready: bool
+    loaded: bool
+    runner: str
+    why: str
+    device: str
+    uptime: float
+    photos: int
+    reading: int
+    waiting: int
+    restarts: dict[str, int]
+    memory: dict[str, Memory]
 
 
 class Reader:
-    """Reads photos in a child process, at most `parallel` at a time; the others wait, first come first served.
+    """Reads photos in a child process, so many at a time; the others wait, first come first served.
 
-    `runners` are the names to try, in order of preference; `why` says which could be loaded. `waiting` and
-    `reading` count photos, `restarts` the processes that ended, by reason. A photo that takes more than
-    `timeout` seconds ends with its process; the photos beside it are read again.
+    A photo whose child dies is read again. It is a suspect then: it is read alone, so that it can take no other
+    along, and before those that wait, as it came before them.
     """
 
-    def __init__(self, runners: Sequence[str], options: Options, *, parallel: int, timeout: float) -> None:
-        self._runners = list(runners)
-        self._options = options
-        self._parallel = parallel
-        self._timeout = timeout
-        self._places = asyncio.Semaphore(parallel)
-        self._alone = asyncio.Lock()
-        self._starting = asyncio.Lock()
-        self._restart: asyncio.Task[None] | None = None
-        self._process: RunnerProcess | None = None
-        self._background: set[asyncio.Task[object]] = set()
-        self._closed = False
-        self.waiting = 0
-        self.reading = 0
-        self.why = ""
-        self.restarts = Counter({"requested": 0, "died": 0, "timed_out": 0})
+    def __init__(self, runners: Sequence[str], options: Options, bounds: Bounds) -> None:
+        self._supervisor = Supervisor(runners, options, bounds)
+        self._places = Places(bounds.parallel)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._started = time.monotonic()
+        self._photos = 0
 
-    @property
-    def chosen(self) -> str:
-        """The runner that reads, or the first to be tried if none is loaded yet."""
-        return self._runners[0]
+    def state(self) -> State:
+        """What is true now."""
+        supervisor = self._supervisor
+        process = supervisor.process
+        return State(
+            ready=supervisor.ready,
+            loaded=process is not None,
+            runner=supervisor.chosen,
+            why=supervisor.why,
+            device=process.device if process else "",
+            uptime=time.monotonic() - self._started,
+            photos=self._photos,
+            reading=supervisor.users,
+            waiting=self._places.waiting,
+            restarts=dict(supervisor.restarts),
+            memory={"service": resident(os.getpid()), "child": supervisor.memory()},
+        )
 
-    @property
-    def device(self) -> str:
-        """What the runner runs on; empty while none is loaded."""
-        return self._process.device if self._process else ""
-
-    @property
-    def child(self) -> int | None:
-        """The process id of the child process, if there is one."""
-        return self._process.pid if self._process else None
-
-    @property
-    def ready(self) -> bool:
-        """Whether a child process is there to take the next photo."""
-        return self._process is not None and self._process.alive
-
-    async def start(self) -> None:
-        """Load the runner now rather than with the first photo."""
-        await self._current()
+    def start(self) -> "asyncio.Task[RunnerProcess]":
+        """Load the runner now rather than with the first photo; who wants to wait for it can."""
+        return self._keep(asyncio.create_task(self._supervisor.started()))
 
     async def read(self, photo: bytes) -> Reading:
         """Read a photo; a caller that is cancelled while it waits costs nothing.
@@ -73,118 +89,47 @@ class Reader:
             ReadingFailed, ReadingTimedOut: the runner failed on it, or took too long.
         """
         start = time.perf_counter()
-        self.waiting += 1
-        try:
-            await self._places.acquire()
-        finally:
-            self.waiting -= 1
+        await self._places.take()
         waited = time.perf_counter() - start
-        task = asyncio.create_task(self._read(photo))
-        self._keep(task)
-        reading = await asyncio.shield(task)  # the child cannot be interrupted: its place stays taken
+        try:
+            reading = await self._attempt(photo)
+        except ProcessDied:
+            log.warning("the child process died while it read a photo of %d bytes: reading it again", len(photo))
+            reading = await self._read_suspect(photo)
         reading.seconds["wait"] = waited
+        self._photos += 1
         return reading
+
+    async def _read_suspect(self, photo: bytes) -> Reading:
+        await self._places.take(alone=True)
+        try:
+            return await self._attempt(photo, alone=True)
+        except ProcessDied:
+            log.error("a photo of %d bytes killed two child processes", len(photo))
+            raise UnreadablePhoto("reading this photo crashed the reader, twice") from None
+
+    async def _attempt(self, photo: bytes, *, alone: bool = False) -> Reading:
+        """Read a photo once, and give its place back when the child is done with it, not when the caller leaves."""
+        attempt = self._keep(asyncio.create_task(self._supervisor.read(photo)))
+        attempt.add_done_callback(lambda _: self._places.give_back(alone=alone))
+        return await asyncio.shield(attempt)
+
+    def _keep(self, task: "asyncio.Task[T]") -> "asyncio.Task[T]":
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # who waited for it may be gone
+        return task
 
     def restart(self) -> None:
         """Replace the child process in the background; several calls during one replacement are one."""
-        if self._restart is None or self._restart.done():
-            self._restart = asyncio.create_task(self._replace())
-            self._keep(self._restart)
+        self._supervisor.restart()
 
     async def close(self) -> None:
-        """End the child process once it has answered what it was asked."""
-        self._closed = True
-        await asyncio.gather(*self._background, return_exceptions=True)  # readings, replacements, older processes
-        async with self._starting:
-            if self._process:
-                await self._process.close()
-                self._process = None
-
-    async def _read(self, photo: bytes) -> Reading:
-        try:
-            return await self._read_once(photo)
-        except ProcessDied:
-            log.warning("the child process died while it read a photo of %d bytes: reading it again", len(photo))
-        finally:
-            self._places.release()
-        async with self._alone:  # one suspect at a time, and nothing beside it that it could take along
-            for _ in range(self._parallel):
-                await self._places.acquire()
-            try:
-                return await self._read_once(photo)
-            except ProcessDied:
-                log.error("a photo of %d bytes killed two child processes", len(photo))
-                raise UnreadablePhoto("reading this photo crashed the reader, twice") from None
-            finally:
-                for _ in range(self._parallel):
-                    self._places.release()
-
-    async def _read_once(self, photo: bytes) -> Reading:
-        process = await self._current()
-        self.reading += 1
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await process.read(photo)
-        except ProcessDied:
-            self._let_go(process, "died")
-            raise
-        except TimeoutError:
-            log.error("a photo of %d bytes took over %g s: its process is killed", len(photo), self._timeout)
-            process.kill()
-            self._let_go(process, "timed_out")
-            raise ReadingTimedOut(f"reading this photo took over {self._timeout:g} s (OCR_TIMEOUT)") from None
-        finally:
-            self.reading -= 1
-
-    async def _current(self) -> RunnerProcess:
-        async with self._starting:
-            if self._process and not self._process.alive:
-                log.warning("the child process ended while it was idle")
-                self._let_go(self._process, "died")
-            if self._process is None:
-                self._process = await self._start()
-            return self._process
-
-    async def _replace(self) -> None:
-        try:
-            new = await self._start()
-        except RunnerUnavailable:
-            log.error("restart: the old child process goes on, as no new one can be started")
-            return
-        async with self._starting:
-            old, self._process = self._process, new
-        if old:
-            self.restarts["requested"] += 1
-            self._keep(asyncio.create_task(old.close()))
-
-    async def _start(self) -> RunnerProcess:
-        if self._closed:
-            raise RunnerUnavailable("the service is stopping")
-        problems = []
-        for name in self._runners:
-            try:
-                process = await RunnerProcess.start(name, self._options, slots=self._parallel)
-            except RunnerUnavailable as error:
-                problems.append(str(error))
-                log.warning("%s", error)
-            else:
-                self.why = "; ".join([*problems, f"{name} could be loaded"])
-                log.info("ready to read with model %s on %s: %s", self._options.model, process.device, self.why)
-                self._runners = [name, *(other for other in self._runners if other != name)]
-                return process
-        raise RunnerUnavailable("; ".join(problems))
-
-    def _let_go(self, process: RunnerProcess, reason: str) -> None:
-        """Take no more photos to a process that has ended, or is about to."""
-        if self._process is process:
-            self.restarts[reason] += 1
-            self._process = None
-            self._keep(asyncio.create_task(process.close()))
-
-    def _keep(self, task: "asyncio.Task[Any]") -> None:
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # its waiter may be gone
+        """End the child process. What it still reads is of callers that have left."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._supervisor.close()
 
 
 def candidates(setting: str) -> list[str]:

@@ -84,3 +84,10 @@ class CrashingRunner(ColourRunner):
 
     def load(self) -> None:
         os.kill(os.getpid(), signal.SIGILL)
+
+
+class EndlessRunner(ColourRunner):
+    """Never finishes loading."""
+
+    def load(self) -> None:
+        time.sleep(3600)

@@ -1,5 +1,6 @@
 """The service in this process, as MT Photos sees it, with the runner that reads colours."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,8 @@ def anonymous() -> Iterator[TestClient]:
         import service  # noqa: PLC0415 - after the patch
 
         with TestClient(service.OcrService.to_asgi(), raise_server_exceptions=False) as client:  # type: ignore[attr-defined]
+            while client.get("/readyz").status_code != 200:  # it is loading
+                time.sleep(0.01)
             yield client
 
 

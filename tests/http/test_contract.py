@@ -21,6 +21,12 @@ def read(client: TestClient, photo: bytes) -> dict[str, object]:
 def test_check(client: TestClient) -> None:
     answer = client.post("/check").json()
     assert answer.pop("version").count(".") == 2
+    assert answer.pop("uptime") >= 0
+    assert answer.pop("photos") >= 0
+    assert set(answer.pop("restarts")) == {"requested", "idle", "memory", "died", "timed_out"}
+    memory = answer.pop("memory")
+    assert list(memory) == ["service", "child"]
+    assert all(20 < process["now"] <= process["peak"] < 1000 for process in memory.values())
     assert answer == {
         "result": "pass",
         "title": "mtphotos-ocr",
@@ -28,13 +34,14 @@ def test_check(client: TestClient) -> None:
         "model": "ppocrv6",
         "device": "paint box",
         "why": "OCR_RUNNER=auto: openvino could be loaded",
+        "loaded": True,
     }
 
 
 @pytest.mark.parametrize("body", [b"", b"t=1", b"{", b"\xff\x00"])
 def test_check_and_restart_do_not_mind_what_comes_along(client: TestClient, body: bytes) -> None:
     for kind in ("application/json", "application/x-www-form-urlencoded", "multipart/form-data", "x/y", ""):
-        for path in ("/check?t=123", "/restart"):
+        for path in ("/check?t=123", "/restart", "/restart_v2"):
             answer = client.post(path, content=body, headers={"content-type": kind})
             assert (answer.status_code, answer.json()["result"]) == (200, "pass")
 

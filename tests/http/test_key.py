@@ -10,6 +10,7 @@ CLOSED = [
     ("POST", "/check"),
     ("POST", "/ocr"),
     ("POST", "/restart"),
+    ("POST", "/restart_v2"),
     ("GET", "/healthz"),
     ("GET", "/metrics"),
     ("GET", "/docs.json"),

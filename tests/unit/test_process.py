@@ -3,54 +3,18 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import psutil
 import pytest
 
 from ocr.errors import ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
-from ocr.types import Limits
 from runners import RUNNERS, Entry
 from runners.base import Options
 from runners.process import ProcessDied, RunnerProcess
 from runners.reader import Reader, candidates
+from runners.supervisor import Bounds
 from tests import fakes
-
-
-@pytest.fixture(autouse=True)
-def _fake_runners(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("Colour", "Unloadable", "Crashing"):
-        monkeypatch.setitem(RUNNERS, name.lower(), Entry(f"tests.fakes:{name}Runner", "json"))
-
-
-@pytest.fixture
-def options(tmp_path: Path) -> Options:
-    return Options("none", 1, Limits(max_side=2000, max_pixels=10**6, min_score=0), tmp_path)
-
-
-def with_reader(
-    options: Options, use: Callable[[Reader], Awaitable[None]], *names: str, parallel: int = 2, timeout: float = 30
-) -> None:
-    async def run() -> None:
-        reader = Reader(names or ("colour",), options, parallel=parallel, timeout=timeout)
-        try:
-            await use(reader)
-        finally:
-            await reader.close()
-        assert children() == []
-
-    asyncio.run(asyncio.wait_for(run(), 60))
-
-
-def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "runners.child" in child.cmdline()]
-
-
-async def texts(reader: Reader, *colours: fakes.Colour) -> list[str]:
-    read = await asyncio.gather(*(reader.read(fakes.photo(colour)) for colour in colours))
-    return [line.text for reading in read for line in reading.lines]
-
+from tests.unit.readers import children, texts, with_reader
 
 COLOURS = [(10 * i, 20, 30) for i in range(20)]
 
@@ -59,7 +23,7 @@ def test_each_caller_gets_its_own_answer(options: Options) -> None:
     async def use(reader: Reader) -> None:
         assert await texts(reader, *COLOURS) == [fakes.name(colour) for colour in COLOURS]
 
-    with_reader(options, use, parallel=3)
+    with_reader(options, use, bounds=Bounds(3, 30))
 
 
 def test_photos_are_read_side_by_side_but_not_more_than_allowed(options: Options) -> None:
@@ -70,7 +34,7 @@ def test_photos_are_read_side_by_side_but_not_more_than_allowed(options: Options
         seconds = asyncio.get_running_loop().time() - started
         assert seconds >= 2 * fakes.SLOW_SECONDS
 
-    with_reader(options, use, parallel=2)
+    with_reader(options, use)
 
 
 def test_expected_failures_cross_the_border_as_what_they_are(options: Options) -> None:
@@ -138,17 +102,17 @@ def test_a_caller_that_goes_away_leaves_its_place_to_the_next(options: Options) 
         waiting.cancel()
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
 
-    with_reader(options, use, parallel=1)
+    with_reader(options, use, bounds=Bounds(1, 30))
 
 
 def test_the_next_runner_is_tried_and_remembered(options: Options) -> None:
     async def use(reader: Reader) -> None:
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
-        assert reader.chosen == "colour"
-        assert reader.why.startswith("unloadable cannot be loaded: no paint here; crashing died")
-        assert reader.why.endswith("; colour could be loaded")
-        assert reader.device == "paint box"
-        assert reader.ready
+        assert reader.state().runner == "colour"
+        assert reader.state().why.startswith("unloadable cannot be loaded: no paint here; crashing died")
+        assert reader.state().why.endswith("; colour could be loaded")
+        assert reader.state().device == "paint box"
+        assert reader.state().ready
 
     with_reader(options, use, "unloadable", "crashing", "colour")
 
@@ -160,7 +124,7 @@ def test_no_runner_at_all_says_why_each_time(options: Options) -> None:
                 RunnerUnavailable, match=r"unloadable cannot be loaded: no paint.*crashing died .*code -\d"
             ):
                 await reader.read(fakes.photo((1, 2, 3)))
-        assert not reader.ready
+        assert not reader.state().ready
 
     with_reader(options, use, "unloadable", "crashing")
 
@@ -248,7 +212,7 @@ def test_innocent_photos_beside_two_killers_are_read(options: Options) -> None:
         )
         assert [isinstance(answer, UnreadablePhoto) for answer in answers] == [True, False, True, False]
 
-    with_reader(options, use, parallel=2)
+    with_reader(options, use)
 
 
 def test_the_death_of_an_idle_process_is_held_against_no_photo(options: Options) -> None:
@@ -257,7 +221,8 @@ def test_the_death_of_an_idle_process_is_held_against_no_photo(options: Options)
         (child,) = children()
         child.kill()
         await asyncio.to_thread(child.wait, 10)
-        assert not reader.ready
+        assert not reader.state().loaded
+        assert reader.state().ready  # the next photo starts another
         assert await texts(reader, fakes.KILLS_ONCE) == [fakes.name(fakes.KILLS_ONCE)]
 
     with_reader(options, use)
@@ -273,7 +238,7 @@ def test_a_photo_over_the_time_limit_ends_and_takes_no_other_along(options: Opti
             await slow
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
 
-    with_reader(options, use, timeout=fakes.SLOW_SECONDS / 2)
+    with_reader(options, use, bounds=Bounds(2, fakes.SLOW_SECONDS / 2))
 
 
 def test_a_hanging_process_does_not_stop_a_restart(options: Options) -> None:
@@ -288,7 +253,7 @@ def test_a_hanging_process_does_not_stop_a_restart(options: Options) -> None:
         with pytest.raises(ReadingTimedOut):
             await hanging
 
-    with_reader(options, use, timeout=1.5)
+    with_reader(options, use, bounds=Bounds(2, 1.5))
 
 
 def test_an_upload_of_60_mb_arrives_even_if_the_process_is_frozen_on_the_way(options: Options) -> None:

@@ -10,16 +10,23 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ALLOWED = {
     "ocr": {"ocr"},
-    "runners": {"logs", "ocr", "runners"},
+    "memory": set(),
+    "runners": {"logs", "memory", "ocr", "runners"},
     "access": {"logs"},
     "auth": {"auth"},
     "web": {"web"},
-    "wire": {"ocr"},
-    "metrics": set(),
+    "upload": set(),
+    "stopping": {"upload"},
+    "wire": {"ocr", "upload"},
+    "metrics": {"runners"},
     "openapi": {"wire"},
     "settings": set(),
     "logs": set(),
-    "service": {"access", "auth", "logs", "metrics", "ocr", "openapi", "runners", "settings", "web", "wire"},
+    "assembly": {"ocr", "runners", "settings", "upload"},
+    "service": {
+        *("access", "assembly", "auth", "logs", "metrics", "ocr", "openapi", "runners", "settings", "stopping"),
+        *("upload", "web", "wire"),
+    },
 }
 MODULES = sorted(path for name in ALLOWED for path in [*ROOT.glob(f"{name}.py"), *ROOT.glob(f"{name}/**/*.py")])
 

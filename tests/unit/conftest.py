@@ -1,0 +1,22 @@
+"""What the tests of the child process share."""
+
+from pathlib import Path
+
+import pytest
+
+from ocr.types import Limits
+from runners import RUNNERS, Entry, backoff, supervisor
+from runners.base import Options
+
+
+@pytest.fixture(autouse=True)
+def _fake_runners(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Colour", "Unloadable", "Crashing", "Endless"):
+        monkeypatch.setitem(RUNNERS, name.lower(), Entry(f"tests.fakes:{name}Runner", "json"))
+    monkeypatch.setattr(backoff, "PAUSES", tuple(pause / 20 for pause in backoff.PAUSES))
+    monkeypatch.setattr(supervisor, "PATIENCE", 1.0)
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    return Options("none", 1, Limits(max_side=2000, max_pixels=10**6, min_score=0), tmp_path)
