@@ -15,7 +15,9 @@ DATA = Path(__file__).parent / "data"
 PICTURES: dict[str, list[str]] = json.loads((DATA / "pictures.json").read_text("utf-8"))
 
 KEY = "a key for the tests"
-for variable in [name for name in os.environ if name.startswith(("API_AUTH_KEY", "HTTP_", "OCR_", "SERVER_", "BENTOML_"))]:
+for variable in [
+    name for name in os.environ if name.startswith(("API_AUTH_KEY", "HTTP_", "OCR_", "SERVER_", "BENTOML_"))
+]:
     del os.environ[variable]
 os.environ["API_AUTH_KEY"] = KEY  # before service.py is imported: it reads the settings then
 _METRICS = tempfile.TemporaryDirectory()  # where BentoML's own workers keep theirs

@@ -18,6 +18,7 @@ BLANK: Colour = (0, 0, 0)
 KILLS: Colour = (255, 0, 0)
 KILLS_ONCE: Colour = (255, 0, 1)
 FAILS: Colour = (0, 255, 0)
+HUNGRY: Colour = (255, 255, 0)
 SLOW: Colour = (0, 0, 255)
 SLOW_SECONDS = 0.5
 
@@ -53,6 +54,8 @@ class ColourRunner:
             os.kill(os.getpid(), signal.SIGKILL)
         if colour == FAILS:
             raise RuntimeError("green is not read")
+        if colour == HUNGRY:
+            raise MemoryError
         if colour == SLOW:
             time.sleep(SLOW_SECONDS)
         if colour == BLANK:

@@ -90,6 +90,11 @@ def test_a_photo_that_crashes_the_reader_gets_a_message_and_the_next_its_text(cl
     assert read(client, fakes.photo((5, 5, 5)))["result"]
 
 
+def test_a_photo_for_which_the_memory_does_not_suffice_gets_a_message_and_the_next_its_text(client: TestClient) -> None:
+    assert "not enough memory" in str(read(client, fakes.photo(fakes.HUNGRY))["msg"])
+    assert read(client, fakes.photo((5, 5, 5)))["result"]
+
+
 def test_a_failing_reader_is_a_500_without_a_stack_trace(client: TestClient) -> None:
     answer = client.post("/ocr", files={"file": ("photo.png", fakes.photo(fakes.FAILS))})
     assert answer.status_code == 500

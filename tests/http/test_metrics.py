@@ -61,6 +61,9 @@ def test_what_is_true_now_is_there(client: TestClient) -> None:
     assert now["mtphotos_ocr_model_loaded"] == 1
     assert now["mtphotos_ocr_memory_bytes{service}"] > 20e6
     assert now["mtphotos_ocr_memory_bytes{child}"] > 20e6
+    for process in ("service", "child"):
+        assert now[f"mtphotos_ocr_memory_peak_bytes{{{process}}}"] >= now[f"mtphotos_ocr_memory_bytes{{{process}}}"]
+    assert now["mtphotos_ocr_uptime_seconds"] > 0
 
 
 def test_a_crash_and_a_restart_are_counted_by_reason(client: TestClient) -> None:

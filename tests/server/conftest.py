@@ -37,6 +37,10 @@ class Served:
     def headers(self) -> dict[str, str]:
         return {"api-key": self.key}
 
+    def post(self, path: str, picture: Path | None = None) -> httpx.Response:
+        files = {"file": picture.read_bytes()} if picture else None
+        return httpx.post(f"{self.url}{path}", headers=self.headers, files=files, timeout=120)
+
     def worker(self) -> psutil.Process:
         """BentoML's worker, the process that answers HTTP."""
         return self._only("_bentoml_impl.worker.service", psutil.Process(self.process.pid))
@@ -82,24 +86,36 @@ def start(folder: Path, log: Path, **more: str) -> subprocess.Popen[str]:
         )
 
 
-def wait_until_ready(port: int, process: subprocess.Popen[str], log: Path) -> None:
+def wait_until_ready(port: int, process: subprocess.Popen[str], log: Path, probe: str = "/readyz") -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
         try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200:
+            if httpx.get(f"http://127.0.0.1:{port}{probe}", timeout=5).status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.1)
     pytest.fail(f"the service did not start:\n{log.read_text('utf-8')}")
 
 
-def run(folder: Path) -> Iterator[Served]:
-    """Serve from a copy of the project in `folder` until the caller is done with it."""
+def until_taken_in(served: Served, photos: int) -> None:
+    """Wait until so many photos are read or wait."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        lines = httpx.get(f"{served.url}/metrics", headers=served.headers).text.splitlines()
+        names = ("mtphotos_ocr_photos_reading ", "mtphotos_ocr_photos_waiting ")
+        if sum(float(line.split()[1]) for line in lines if line.startswith(names)) >= photos:
+            return
+        time.sleep(0.05)
+    pytest.fail("the photos were not taken in")
+
+
+def run(folder: Path, probe: str = "/readyz", **more: str) -> Iterator[Served]:
+    """Serve from a copy of the project in `folder`, with settings, until the caller is done with it."""
     copy_project(folder)
     port, log = free_port(), folder / "serve.log"
-    process = start(folder, log, HTTP_PORT=str(port))
+    process = start(folder, log, HTTP_PORT=str(port), **more)
     try:
-        wait_until_ready(port, process, log)
+        wait_until_ready(port, process, log, probe)
         key = (folder / ".env").read_text("utf-8").strip().removeprefix("API_AUTH_KEY=")
         yield Served(port, key, process, log, folder)
     finally:

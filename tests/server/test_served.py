@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from tests.conftest import DATA, PICTURES
-from tests.server.conftest import ROOT, Served, environment, free_port, wait_until_ready
+from tests.server.conftest import ROOT, Served, environment, free_port, until_taken_in, wait_until_ready
 
 RECEIPT = DATA / "receipt.png"
 LARGE = DATA / "large.jpg"
@@ -101,11 +101,12 @@ def test_a_killed_child_is_replaced_and_its_photos_are_read(served: Served) -> N
 
 def test_sigterm_answers_what_is_in_flight_and_leaves_nothing_behind(own_served: Served) -> None:
     family = [own_served.worker(), own_served.child()]
-    with ThreadPoolExecutor(3) as pool:
-        reading = [pool.submit(read, own_served, LARGE) for _ in range(3)]
-        time.sleep(0.5)
+    with ThreadPoolExecutor(10) as pool:
+        reading = [pool.submit(read, own_served, picture) for picture in [LARGE, RECEIPT] * 5]
+        until_taken_in(own_served, 10)
         os.killpg(own_served.process.pid, signal.SIGTERM)
-        assert [future.result() for future in reading] == [PICTURES["large.jpg"]] * 3
+        texts = [future.result() for future in reading]
+    assert texts == [PICTURES["large.jpg"], PICTURES["receipt.png"]] * 5
     own_served.process.wait(30)
     assert psutil.wait_procs(family, 10)[1] == []
 
