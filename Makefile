@@ -22,7 +22,7 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve key test lint bench lock pictures clean
+.PHONY: help setup serve key test lint bench soak lock pictures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ lint: $(TEST_VENV)/test.installed
 
 bench: $(TEST_VENV)/test.installed ## speed, accuracy and memory beside the peers', on the labelled photos in PHOTOS
 	$(TEST_VENV)/bin/python -m benchmarks.bench $(BENCH_ARGS) $(PHOTOS)
+
+soak: $(TEST_VENV)/test.installed ## thousands of requests, restarts and kills: is one lost, is memory given back?
+	$(TEST_VENV)/bin/python -m benchmarks.soak $(SOAK_ARGS)
 
 lock: ## pin the newest packages that fit in requirements/
 	$(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet uv

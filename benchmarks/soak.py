@@ -1,0 +1,273 @@
+"""Does the service lose requests or keep memory? Runs it under load while its child is restarted and killed.
+
+    make soak
+
+Draws photos of random sizes and shapes, reads each alone, then sends thousands of requests: first with restarts and
+kills in between, then without. Starts the service itself, on the loopback address. Prints a table of what was found
+beside what is allowed, and exits with 1 if something is not. Takes about half an hour on two cores.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import secrets
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+from tqdm import tqdm
+
+from benchmarks.drawn import Picture, draw
+from memory import resident
+
+ROOT = Path(__file__).resolve().parent.parent
+IDLE = 5
+"""Seconds without a photo after which the service that is tried out gives its memory back."""
+PADDED = 3_000_000
+"""Bytes of an upload in the second phase, as a photo of a phone has."""
+
+LINES_THAT_DIFFER = 0.005
+GROWTH = 0.05
+PEAK = 900e6
+PEAK_WITH_RESTARTS = 1500e6
+RELEASED = 220e6
+
+
+@dataclass
+class Phase:
+    """What came of one run of requests; memory is that of the whole process tree, in bytes, over time."""
+
+    problems: Counter[str] = field(default_factory=Counter)
+    lines: int = 0
+    differing: int = 0
+    memory: list[int] = field(default_factory=list)
+
+    def quarter(self, number: int) -> float:
+        """The mean memory of the first (0) to last (3) quarter."""
+        size = len(self.memory) // 4
+        return statistics.mean(self.memory[number * size : (number + 1) * size])
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Photos to send and what stands in each, how many at a time, and the time after which no more are sent."""
+
+    name: str
+    requests: Sequence[tuple[bytes, list[str]]]
+    at_a_time: int
+    end: float
+
+
+class Service:
+    """The service under test: its address, its processes."""
+
+    def __init__(self, log: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.key = secrets.token_urlsafe(24)
+        settings = {
+            "API_AUTH_KEY": self.key,
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_PORT": str(port),
+            "OCR_THREADS": "2",
+            "SERVER_RESTART_TIME": str(IDLE),
+        }
+        command = [sys.executable, "-m", "bentoml", "serve", "service:OcrService"]
+        with log.open("w") as out:
+            self.process = subprocess.Popen(  # noqa: S603
+                command, cwd=ROOT, env=os.environ | settings, stdout=out, stderr=subprocess.STDOUT
+            )
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"api-key": self.key}, timeout=300, trust_env=False
+        )
+
+    def wait_until_ready(self) -> None:
+        for _ in range(600):
+            with contextlib.suppress(httpx.TransportError):
+                if self.client.get("/readyz").status_code == httpx.codes.OK:
+                    return
+            time.sleep(0.1)
+        raise RuntimeError("the service did not start")
+
+    def read(self, photo: bytes) -> list[str] | str:
+        """The texts of a photo, or what went wrong."""
+        try:
+            answer = self.client.post("/ocr", files={"file": ("photo", photo)})
+        except httpx.TransportError as error:
+            return type(error).__name__
+        if answer.status_code != httpx.codes.OK or "msg" in answer.json():
+            return f"{answer.status_code} {answer.text[:100]}"
+        texts: list[str] = answer.json()["result"]["texts"]
+        return texts
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that hold a model."""
+        found = []
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if "runners.child" in process.cmdline():
+                    found.append(process)
+        return found
+
+    def memory(self) -> int:
+        """Resident bytes of the whole tree."""
+        tree = [self.process.pid, *(child.pid for child in psutil.Process(self.process.pid).children(recursive=True))]
+        return sum(resident(pid).now for pid in tree)
+
+    def end(self) -> None:
+        self.client.close()
+        self.process.terminate()
+        self.process.wait(60)
+
+
+@contextlib.contextmanager
+def sampled(service: Service, into: list[int]) -> Iterator[None]:
+    """Note the memory of the service five times a second while the block runs."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.2):
+            into.append(service.memory())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def run(service: Service, load: Load, disturb: Callable[[int], None]) -> Phase:
+    """Send all requests, and call `disturb` with the number of answers after each."""
+    phase = Phase()
+
+    def ask(photo: bytes) -> list[str] | str:
+        return service.read(photo) if time.monotonic() < load.end else "not sent: the time was up"
+
+    with sampled(service, phase.memory), ThreadPoolExecutor(load.at_a_time) as pool:
+        expected = {pool.submit(ask, photo): texts for photo, texts in load.requests}
+        bar = tqdm(as_completed(expected), total=len(expected), unit="photo", desc=load.name)
+        for count, future in enumerate(bar, 1):
+            answer, texts = future.result(), expected[future]
+            if isinstance(answer, str):
+                phase.problems[answer] += 1
+            else:
+                phase.lines += len(texts)
+                phase.differing += max((Counter(texts) - Counter(answer)).total(), len(answer) - len(texts))
+            disturb(count)
+    return phase
+
+
+def disturbance(service: Service, restart_every: int, kill_every: int, choose: random.Random) -> Callable[[int], None]:
+    """Restart the child, and kill one of those that are there, at every so many answers."""
+
+    def disturb(count: int) -> None:
+        if count % restart_every == 0:
+            service.client.post("/restart").raise_for_status()
+        if count % kill_every == 0 and (children := service.children()):
+            choose.choice(children).kill()
+
+    return disturb
+
+
+def released(service: Service) -> int:
+    """The memory of the tree once the child has ended for want of photos."""
+    for _ in range(10 * (IDLE + 10)):
+        if not service.children():
+            break
+        time.sleep(0.1)
+    time.sleep(0.5)
+    return service.memory()
+
+
+def verdicts(stormy: Phase, calm: Phase, rest: int, indiscreet: int) -> list[tuple[str, str, str, bool]]:
+    """What was found, beside what is allowed: name, value, bound, whether it keeps to it."""
+    rows = []
+    for name, phase in [("with restarts and kills", stormy), ("without", calm)]:
+        lost = phase.problems.total()
+        share = phase.differing / max(1, phase.lines)
+        rows.append((f"requests lost, {name}", str(lost), "0", lost == 0))
+        rows.append(
+            (f"lines that differ, {name}", f"{share:.2%}", f"{LINES_THAT_DIFFER:.1%}", share <= LINES_THAT_DIFFER)
+        )
+    second, last = calm.quarter(1), calm.quarter(3)
+    growth = last / second - 1
+    rows.append(("growth, second to last quarter", f"{growth:+.1%}", f"{GROWTH:+.0%}", growth <= GROWTH))
+    for name, value, bound in [
+        ("peak with restarts and kills", max(stormy.memory), PEAK_WITH_RESTARTS),
+        ("peak without", max(calm.memory), PEAK),
+        ("after idle release", rest, RELEASED),
+    ]:
+        rows.append((f"{name}, MB", f"{value / 1e6:.0f}", f"{bound / 1e6:.0f}", value <= bound))
+    rows.append(("texts and keys in the log", str(indiscreet), "0", indiscreet == 0))
+    return rows
+
+
+def soak(arguments: argparse.Namespace, log: Path) -> list[tuple[str, str, str, bool]]:
+    """Both phases; what was found."""
+    end = time.monotonic() + arguments.minutes * 60
+    choose = random.Random(arguments.seed)  # noqa: S311 - the same photos every time
+    pictures = [draw(choose) for _ in tqdm(range(arguments.photos), unit="photo", desc="drawing")]
+    service = Service(log)
+    try:
+        service.wait_until_ready()
+        alone = [read_alone(service, picture) for picture in tqdm(pictures, unit="photo", desc="alone")]
+        disturb = disturbance(service, arguments.restart_every, arguments.kill_every, choose)
+        load = Load("disturbed", choose.choices(alone, k=arguments.requests), arguments.at_a_time, end)
+        stormy = run(service, load, disturb)
+        padded = [(photo.ljust(PADDED, b"\0"), texts) for photo, texts in alone]
+        load = Load("undisturbed", choose.choices(padded, k=arguments.calm), arguments.at_a_time, end)
+        calm = run(service, load, lambda _: None)
+        rest = released(service)
+    finally:
+        service.end()
+    for problem, count in (stormy.problems + calm.problems).most_common():
+        print(f"{count} x {problem}")
+    written = log.read_text("utf-8", errors="replace")
+    texts = {line for _, lines in alone for line in lines if len(line) > 8}
+    return verdicts(stormy, calm, rest, sum(text in written for text in {service.key, *texts}))
+
+
+def read_alone(service: Service, picture: Picture) -> tuple[bytes, list[str]]:
+    """A picture and what the service reads in it when nothing else is going on."""
+    texts = service.read(picture.file)
+    if isinstance(texts, str):
+        sys.exit(f"a picture cannot be read even alone: {texts}")
+    return picture.file, texts
+
+
+def main() -> None:
+    """Run the soak, print the table, exit with 1 if a bound was not kept."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=2000, help="with restarts and kills")
+    parser.add_argument("--calm", type=int, default=600, help="requests without, of 3 MB each")
+    parser.add_argument("--at-a-time", type=int, default=10)
+    parser.add_argument("--restart-every", type=int, default=100)
+    parser.add_argument("--kill-every", type=int, default=200)
+    parser.add_argument("--photos", type=int, default=60, help="different ones")
+    parser.add_argument("--minutes", type=float, default=60, help="no request is sent after these")
+    parser.add_argument("--seed", type=int, default=1)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = soak(parser.parse_args(), Path(folder) / "serve.log")
+    print("| | found | allowed | |\n|---|---|---|---|")
+    for name, found, bound, kept in rows:
+        print(f"| {name} | {found} | {bound} | {'' if kept else 'NOT KEPT'} |")
+    sys.exit(not all(kept for *_, kept in rows))
+
+
+if __name__ == "__main__":
+    main()
