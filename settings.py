@@ -65,7 +65,9 @@ class Settings(BaseSettings):
         le=8000,
         description="pixels of the longer side at which text is looked for (was det_max_side_len)",
     )
-    ocr_max_megapixels: int = Field(200, ge=1, le=1000, description="megapixels of the largest photo that is read")
+    ocr_max_megapixels: int = Field(
+        200, ge=1, le=1000, description="megapixels of the largest photo, and of all in work"
+    )
     ocr_max_upload_mb: int = Field(64, ge=1, le=1024, description="MB (of 1,000,000 bytes) of the largest upload")
     ocr_memory_limit_mb: int = Field(
         0, ge=0, description="MB (of 1,000,000 bytes) above which the model's process is replaced; 0: no limit"

@@ -7,6 +7,7 @@ back an 8-byte length and JSON. Nothing else crosses the border: no exception, n
 socket carries one message, how loading went; when the service closes it, or dies, the child ends.
 """
 
+import io
 import json
 import logging
 import os
@@ -14,14 +15,19 @@ import signal
 import socket
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 import logs
 from ocr.errors import RunnerUnavailable, UnreadablePhoto
+from ocr.image import FORMATS
 from ocr.types import Limits
 from runners import make
 from runners.base import Options, Runner
+from runners.gate import PixelGate
 
 log = logging.getLogger("mtphotos_ocr.child")
 
@@ -38,7 +44,8 @@ def main(job: str, control_fd: str, *slot_fds: str) -> int:
     _send(control, told)
     if runner is None:
         return 1
-    slots = [threading.Thread(target=_serve, args=(socket.socket(fileno=int(fd)), runner)) for fd in slot_fds]
+    gate = PixelGate(wanted["options"]["limits"]["max_pixels"])  # ten photos of the largest size must not fill memory
+    slots = [threading.Thread(target=_serve, args=(socket.socket(fileno=int(fd)), runner, gate)) for fd in slot_fds]
     for slot in slots:
         slot.start()
     for slot in slots:
@@ -69,9 +76,22 @@ def _options(job: dict[str, Any]) -> Options:
     return Options(**options | {"limits": Limits(**options["limits"]), "model_dir": Path(folder) if folder else None})
 
 
-def _serve(slot: socket.socket, runner: Runner) -> None:
+def _serve(slot: socket.socket, runner: Runner, gate: PixelGate) -> None:
     while (photo := _receive(slot)) is not None:
-        _send(slot, _read(runner, photo))
+        with gate.passed(_pixels(photo)):
+            answer = _read(runner, photo)
+        _send(slot, answer)
+
+
+def _pixels(photo: bytes) -> int:
+    """How many pixels a photo has, by its header; none if it is not a picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata, as when it is decoded
+            with Image.open(io.BytesIO(photo), formats=FORMATS) as image:
+                return image.width * image.height
+    except Exception:  # noqa: BLE001 - the runner meets the same, and says what it is
+        return 0
 
 
 def _read(runner: Runner, photo: bytes) -> dict[str, object]:

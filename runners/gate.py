@@ -1,0 +1,31 @@
+"""A bound on the pixels of all photos that are read at the same moment."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class PixelGate:
+    """Lets photos pass while those inside have at most so many pixels together; the others wait, for threads.
+
+    One photo passes whatever its size. None overtakes one that waits, so that a large one is not put off for ever.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._inside = 0
+        self._left = threading.Condition()
+        self._next = threading.Lock()
+
+    @contextmanager
+    def passed(self, pixels: int) -> Iterator[None]:
+        """Run the block when there is room for a photo of so many pixels."""
+        with self._next, self._left:
+            self._left.wait_for(lambda: not self._inside or self._inside + pixels <= self._most)
+            self._inside += pixels
+        try:
+            yield
+        finally:
+            with self._left:
+                self._inside -= pixels
+                self._left.notify_all()
