@@ -1,5 +1,10 @@
 """Where text is: differentiable binarization (Liao et al., https://arxiv.org/abs/1911.08947)."""
 
+import itertools
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import pyclipper
@@ -13,40 +18,76 @@ MEAN_PROBABILITY = 0.5  # of a region's pixels; below it the region is no text
 UNCLIP_RATIO = 1.6  # the network marks the core of a line; the line is larger by area * ratio / perimeter on every side
 SMALLEST_SIDE = 3  # pixels of the network's map; smaller regions are noise
 MOST_REGIONS = 1000
-ENLARGE_TO = 736  # pixels; photos with a shorter side below are enlarged, or their small text is lost
 STRIDE = 32  # the network halves its input five times
+SIDES = (32, 64, 96, 128, 160, 192, 256, 320, 384, 448, 512, 608, 704, 800, 928, 1088, 1280, 1504, 1760, 2016)
+"""Longer sides of an input in pixels: few, because an engine needs 60-100 ms and memory for each new shape."""
+
+STRIP = 1_700_000  # pixels; larger inputs go through the network in strips, because memory is by the largest input
+OVERLAP = 64  # pixels that two strips share, so that each sees what is around its own half of them
+
+
+class Region(NamedTuple):
+    """A place that looks like a line of text, and the mean probability (0-1) of its pixels."""
+
+    polygon: Polygon
+    probability: float
 
 
 class Detector:
-    """Finds the lines of text in a picture.
+    """Finds what looks like lines of text in a picture.
 
     `network` takes (1, 3, H, W) float32 in -1..1, BGR, H and W multiples of 32, and gives the
-    probability of text per pixel, (1, 1, H, W) float32 in 0..1. `max_side` bounds H and W in pixels.
+    probability of text per pixel, (1, 1, H, W) float32 in 0..1.
     """
 
-    def __init__(self, network: Network, *, max_side: int) -> None:
+    def __init__(self, network: Network) -> None:
         self._network = network
-        self._max_side = max_side
 
-    def __call__(self, pixels: Pixels) -> list[Polygon]:
-        """Polygons of the lines in `pixels`, in no particular order."""
+    def __call__(self, pixels: Pixels, scale: float) -> list[Region]:
+        """The regions in `pixels`, looked at about `scale` times their size; polygons in pixels as they were given."""
         height, width = pixels.shape[:2]
-        input_width, input_height = self._input_size(width, height)
-        resized = cv2.resize(pixels, (input_width, input_height), interpolation=cv2.INTER_LINEAR)
-        batch = np.ascontiguousarray((resized.astype(np.float32) * (2 / 255) - 1).transpose(2, 0, 1)[np.newaxis])
-        factors = np.array([width / input_width, height / input_height], dtype=np.float32)
+        scale = side_of(max(width, height) * scale) / max(width, height)
+        size = tuple(max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (width, height))
+        resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR)
+        factors = np.array([width / size[0], height / size[1]], dtype=np.float32)
         inside = np.array([width - 1, height - 1], dtype=np.float32)
         # whole pixels: a level line is then cut out as it is, not blurred by a shift of half a pixel
-        return [np.clip(np.round(polygon * factors), 0, inside) for polygon in regions(self._network(batch)[0, 0])]
+        return [
+            Region(np.clip(np.round(polygon * factors), 0, inside), probability)
+            for polygon, probability in regions(self._map(resized.astype(np.uint8, copy=False)))
+        ]
 
-    def _input_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height to detect at: enlarged to 736 on the shorter side, but at most `max_side` long."""
-        ratio = min(max(1.0, ENLARGE_TO / min(width, height)), self._max_side / max(width, height))
-        return tuple(max(STRIDE, round(side * ratio / STRIDE) * STRIDE) for side in (width, height))  # type: ignore[return-value]
+    def _map(self, pixels: Pixels) -> NDArray[np.float32]:
+        """The probability of text per pixel; large pictures are cut across their longer side."""
+        axis = 0 if pixels.shape[0] >= pixels.shape[1] else 1
+        found = []
+        for start, end, own in strips(pixels.shape[axis], pixels.shape[1 - axis]):
+            strip = pixels.take(range(start, end), axis) if own != slice(0, pixels.shape[axis]) else pixels
+            batch = np.ascontiguousarray(strip.transpose(2, 0, 1)[np.newaxis] * np.float32(2 / 255) - 1)
+            part = self._network(batch)[0, 0]
+            found.append(part[own].copy() if axis == 0 else part[:, own].copy())
+        return np.concatenate(found, axis)
 
 
-def regions(probability: NDArray[np.float32]) -> list[Polygon]:
-    """The text regions of a probability map (H, W) as rotated rectangles, in the map's pixels."""
+def side_of(length: float) -> int:
+    """The longer side of an input that is nearest to `length` pixels."""
+    if length > SIDES[-1]:
+        return round(length / STRIDE) * STRIDE
+    return min(SIDES, key=lambda side: abs(side - length))
+
+
+def strips(length: int, breadth: int) -> Iterator[tuple[int, int, slice]]:
+    """Equal overlapping parts of `length` pixels, none above STRIP: start, end, and the slice that is its own."""
+    count = max(1, math.ceil((length - OVERLAP) / max(STRIDE, STRIP / breadth - OVERLAP)))
+    size = math.ceil((length + (count - 1) * OVERLAP) / count / STRIDE) * STRIDE
+    starts = [round(index * (length - size) / max(1, count - 1)) for index in range(count)]
+    seams = [0, *((before + size + after) // 2 for before, after in itertools.pairwise(starts)), length]
+    for start, (first, last) in zip(starts, itertools.pairwise(seams), strict=True):
+        yield start, start + size, slice(first - start, last - start)
+
+
+def regions(probability: NDArray[np.float32]) -> list[Region]:
+    """The regions of a probability map (H, W) as rotated rectangles, in the map's pixels; also the doubtful ones."""
     mask = cv2.dilate((probability > TEXT_PROBABILITY).astype(np.uint8), np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     found = []
@@ -55,8 +96,9 @@ def regions(probability: NDArray[np.float32]) -> list[Polygon]:
         if min(width, height) < SMALLEST_SIDE:
             continue
         core = geometry.corners(center, (width, height), angle)
-        if _mean_inside(probability, core) >= MEAN_PROBABILITY:
-            found.append(_unclipped(core))
+        mean = _mean_inside(probability, core)
+        if mean >= TEXT_PROBABILITY:
+            found.append(Region(_unclipped(core), mean))
     return found
 
 

@@ -21,6 +21,9 @@ FORMATS = sorted(
 )
 """Those that are pictures and nothing else: Pillow's EPS plugin, for one, runs Ghostscript on the sender's program."""
 
+DRAFTED = {"JPEG", "MPO"}
+"""Those that Pillow decodes at a fraction of their size for a fraction of the time."""
+
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -49,12 +52,18 @@ class Photo:
         """Full-size pixels per decoded pixel, horizontally and vertically."""
         return self.width / self.pixels.shape[1], self.height / self.pixels.shape[0]
 
+    @property
+    def longer(self) -> int:
+        """The longer side of the full photo in pixels."""
+        return max(self.width, self.height)
 
-def decode(data: bytes, *, needed_side: int, max_pixels: int) -> Photo:
+
+def decode(data: bytes, *, needed_side: int, max_pixels: int, undrafted_side: int = 0) -> Photo:
     """Decode the first frame of `data`, turned upright as its EXIF orientation says.
 
     A picture is reduced to 1/2, 1/4 or 1/8 of its size (JPEG; others to any 1/n) as long as its longer
-    side stays at or above `needed_side` pixels: a JPEG at once from its DCT coefficients.
+    side stays at or above `needed_side` pixels: a JPEG at once from its DCT coefficients. Other formats
+    are decoded whole, so they are kept at `undrafted_side` if that is more.
 
     Raises:
         UnreadablePhoto: no picture, a broken one, or one of more than `max_pixels`.
@@ -64,6 +73,8 @@ def decode(data: bytes, *, needed_side: int, max_pixels: int) -> Photo:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata; only the pixels count here
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if image.format not in DRAFTED:
+                    needed_side = max(needed_side, undrafted_side)
                 return _photo(image, needed_side, max_pixels)
     except (UnreadablePhoto, MemoryError):
         raise

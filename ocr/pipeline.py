@@ -1,10 +1,9 @@
-"""A photo's way: decode, detect, crop, recognize."""
+"""A photo's way: find the lines, cut them out, recognize them."""
 
 import numpy as np
 
 from ocr import geometry
-from ocr.detector import Detector
-from ocr.image import decode
+from ocr.finder import Finder
 from ocr.recognizer import Recognizer
 from ocr.types import Limits, Pixels, Reading, TextLine
 
@@ -13,10 +12,10 @@ SURE = 0.9  # the score from which that second reading counts; below, it was noi
 
 
 class Pipeline:
-    """Reads photos with a detector and a recognizer; safe to call from several threads at once."""
+    """Reads photos with a finder and a recognizer; safe to call from several threads at once."""
 
-    def __init__(self, detector: Detector, recognizer: Recognizer, limits: Limits) -> None:
-        self._detector = detector
+    def __init__(self, finder: Finder, recognizer: Recognizer, limits: Limits) -> None:
+        self._finder = finder
         self._recognizer = recognizer
         self._limits = limits
 
@@ -27,10 +26,7 @@ class Pipeline:
             UnreadablePhoto: `data` is not a picture that can be read.
         """
         reading = Reading()
-        with reading.stage("decode"):
-            photo = decode(data, needed_side=self._limits.max_side, max_pixels=self._limits.max_pixels)
-        with reading.stage("detect"):
-            polygons = self._detector(photo.pixels)
+        photo, polygons = self._finder(data, reading)
         polygons = [polygons[index] for index in geometry.reading_order(polygons)]
         with reading.stage("recognize"):
             texts = self._recognize([geometry.crop(photo.pixels, polygon) for polygon in polygons])

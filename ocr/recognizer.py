@@ -1,16 +1,16 @@
 """What a line says: PP-OCR's recognizer with CTC decoding (Graves et al. 2006)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.types import Network, Pixels
+from ocr.types import BestClasses, Pixels
 
 HEIGHT = 48  # pixels; what the recognizers were trained with
-WIDTHS = (320, 480, 640, 800, 960, 1280, 1920, 2560, 3840)
+WIDTHS = (320, 416, 512, 640, 800, 1024, 1280, 1920, 2560, 3840)
 """Input widths in pixels: few, because both engines keep memory for every shape that they have seen.
 
 None is below 320, which the recognizers were trained with: with widths down to 64, labelled receipts
@@ -23,11 +23,11 @@ MARGIN = 1.05  # free space to the right: the recognizer reads the last characte
 class Recognizer:
     """Reads the text of cut-out lines.
 
-    `network` takes (N, 3, 48, W) float32 in -1..1, BGR, and gives probabilities (N, T, C) in 0..1, T
-    steps from left to right, C = 1 + len(charset): index 0 is CTC's blank, index i charset[i - 1].
+    `network` takes (N, 3, 48, W) float32 in -1..1, BGR, and gives the most probable class and its
+    probability (0..1), both (N, T), for T steps from left to right: class 0 is CTC's blank, i charset[i - 1].
     """
 
-    def __init__(self, network: Network, charset: Sequence[str]) -> None:
+    def __init__(self, network: BestClasses, charset: Sequence[str]) -> None:
         self._network = network
         self._charset = charset
 
@@ -38,22 +38,26 @@ class Recognizer:
             by_width.setdefault(_input_width(crop), []).append(index)
         texts: list[tuple[str, float]] = [("", 0.0)] * len(crops)
         for width, indices in by_width.items():
-            size = max(1, WIDEST_BATCH // width)
-            for start in range(0, len(indices), size):
-                members = indices[start : start + size]
+            for members in _batches(indices, max(1, WIDEST_BATCH // width)):
                 batch = np.stack([_input(crops[index], width) for index in members])
-                for index, probabilities in zip(members, self._network(batch), strict=True):
-                    texts[index] = self._decode(probabilities)
+                for index, best, probability in zip(members, *self._network(batch), strict=True):
+                    texts[index] = self._decode(best, probability)
         return texts
 
-    def _decode(self, probabilities: NDArray[np.float32]) -> tuple[str, float]:
-        best = probabilities.argmax(axis=1)
+    def _decode(self, best: NDArray[np.int64], probability: NDArray[np.float32]) -> tuple[str, float]:
         kept = best != 0
         kept[1:] &= best[1:] != best[:-1]
         if not kept.any():
             return "", 0.0
         text = "".join(self._charset[index - 1] for index in best[kept])
-        return text, float(probabilities[kept, best[kept]].mean())
+        return text, float(probability[kept].mean())
+
+
+def _batches(indices: list[int], size: int) -> Iterator[list[int]]:
+    """Full batches and then single lines: two shapes for each width, not one for every remainder."""
+    full = len(indices) - len(indices) % size
+    yield from (indices[start : start + size] for start in range(0, full, size))
+    yield from ([index] for index in indices[full:])
 
 
 def _line_width(crop: Pixels) -> int:

@@ -18,6 +18,10 @@ Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """One pass of a neural network over a batch; safe to call from several threads at once."""
 
 
+BestClasses = Callable[[NDArray[np.float32]], tuple[NDArray[np.int64], NDArray[np.float32]]]
+"""The same for a recognizer: the most probable class of every step of every line, and its probability."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of what is read; see settings.py for the variables behind them.
@@ -58,7 +62,7 @@ def box(polygon: Polygon) -> tuple[float, float, float, float]:
 class Reading:
     """What was read in a photo: its lines in reading order, and the seconds that each stage took.
 
-    Stages are `decode`, `detect` and `recognize`; one that did not take place is not there.
+    Stages are `decode`, `first_look`, `detect` and `recognize`; one that did not take place is not there.
     """
 
     lines: list[TextLine] = field(default_factory=list)

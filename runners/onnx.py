@@ -6,23 +6,37 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from ocr.types import Network
+from ocr.types import BestClasses, Network
 from runners.pipeline import PipelineRunner
 
 
 class OnnxRunner(PipelineRunner):
     """ONNX Runtime's CPU provider."""
 
-    def open_network(self, path: Path) -> tuple[Network, dict[str, str]]:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._options.threads
-        options.enable_cpu_mem_arena = False  # the arena keeps the peak of every shape for ever
-        options.enable_mem_pattern = False  # so do the patterns: 207 MB become 150
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads would burn a core
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    def open_detector(self, path: Path) -> Network:
+        session = self._session(path)
         name = session.get_inputs()[0].name
 
         def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
             return session.run(None, {name: batch})[0]  # type: ignore[no-any-return]
 
+        return network
+
+    def open_recognizer(self, path: Path) -> tuple[BestClasses, dict[str, str]]:
+        session = self._session(path)
+        name = session.get_inputs()[0].name
+
+        def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            probabilities = session.run(None, {name: batch})[0]
+            best = probabilities.argmax(axis=2)
+            return best, np.take_along_axis(probabilities, best[..., np.newaxis], axis=2)[..., 0]
+
         return network, session.get_modelmeta().custom_metadata_map
+
+    def _session(self, path: Path) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._options.threads
+        options.enable_cpu_mem_arena = False  # the arena keeps the peak of every shape for ever
+        options.enable_mem_pattern = False  # so do the patterns: 207 MB become 150
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads would burn a core
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -6,14 +6,16 @@ from threading import Lock
 import numpy as np
 import openvino
 from numpy.typing import NDArray
+from openvino import opset13 as ops
 
-from ocr.types import Network
+from ocr.types import BestClasses, Network
+from runners import int8
 from runners.base import Options
 from runners.pipeline import PipelineRunner
 
 
 class OpenVinoRunner(PipelineRunner):
-    """OpenVINO's CPU device."""
+    """OpenVINO's CPU device, in int8 where that pays."""
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -23,20 +25,43 @@ class OpenVinoRunner(PipelineRunner):
         super().load()
         self.device = self._core.get_property("CPU", "FULL_DEVICE_NAME")
 
-    def open_network(self, path: Path) -> tuple[Network, dict[str, str]]:
-        model = self._core.read_model(path)
-        # One stream: it uses all cores for one photo, and memory is per stream. Calls of other threads
-        # wait at the lock, not inside the engine.
-        compiled = self._core.compile_model(
-            model, "CPU", {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": self._options.threads}
-        )
-        request, lock = compiled.create_infer_request(), Lock()
+    def open_detector(self, path: Path) -> Network:
+        model = self._read(path)
+        request, lock = self._compile(model)
 
         def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
             with lock:
                 return request.infer({0: batch}, share_inputs=True)[0]  # type: ignore[no-any-return]
 
+        return network
+
+    def open_recognizer(self, path: Path) -> tuple[BestClasses, dict[str, str]]:
+        model = self._read(path)
+        # The best class is found inside the engine: all 18710 probabilities of every step are 12 MB a batch
+        probabilities = model.get_results()[0].input_value(0)
+        best = ops.topk(probabilities, np.int64(1), axis=2, mode="max", sort="none", index_element_type="i64")
+        request, lock = self._compile(openvino.Model([best.output(1), best.output(0)], model.get_parameters()))
+
+        def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            with lock:
+                result = request.infer({0: batch}, share_inputs=True)
+                return result[0][..., 0], result[1][..., 0]
+
         # ONNX metadata of OpenVINO's frontend: a map without get(), only there if the file has any
         info = model.get_rt_info()
         metadata = info["framework"] if "framework" in info else {}  # noqa: SIM401
         return network, {key: metadata[key].value for key in metadata}
+
+    def _read(self, path: Path) -> openvino.Model:
+        model = self._core.read_model(path)
+        if int8.pays():
+            int8.quantize(model, path)
+        return model
+
+    def _compile(self, model: openvino.Model) -> tuple[openvino.InferRequest, Lock]:
+        # One stream: it uses all cores for one photo, and memory is per stream. Calls of other threads
+        # wait at the lock, not inside the engine.
+        compiled = self._core.compile_model(
+            model, "CPU", {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": self._options.threads}
+        )
+        return compiled.create_infer_request(), Lock()

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ocr.detector import Detector
+from ocr.finder import Finder
 from ocr.models import locate
 from ocr.pipeline import Pipeline
 from ocr.recognizer import Recognizer
-from ocr.types import Network, Reading
+from ocr.types import BestClasses, Network, Reading
 from runners.base import Options
 
 
@@ -22,18 +23,18 @@ class PipelineRunner(ABC):
         self._pipeline: Pipeline | None = None
 
     @abstractmethod
-    def open_network(self, path: Path) -> tuple[Network, dict[str, str]]:
-        """A network from an ONNX file, and the metadata of the file."""
+    def open_detector(self, path: Path) -> Network:
+        """A detector's network from an ONNX file."""
+
+    @abstractmethod
+    def open_recognizer(self, path: Path) -> tuple[BestClasses, dict[str, str]]:
+        """A recognizer's network from an ONNX file, and the metadata of the file."""
 
     def load(self) -> None:
         files = locate(self._options.model, self._options.model_dir)
-        detect, _ = self.open_network(files.detector)
-        recognize, metadata = self.open_network(files.recognizer)
-        self._pipeline = Pipeline(
-            Detector(detect, max_side=self._options.limits.max_side),
-            Recognizer(recognize, charset(metadata)),
-            self._options.limits,
-        )
+        finder = Finder(Detector(self.open_detector(files.detector)), self._options.limits, glance=files.glance)
+        recognize, metadata = self.open_recognizer(files.recognizer)
+        self._pipeline = Pipeline(finder, Recognizer(recognize, charset(metadata)), self._options.limits)
 
     def read(self, photo: bytes) -> Reading:
         if self._pipeline is None:

@@ -22,8 +22,11 @@ from runners.base import Options
 
 ROOT = Path(__file__).resolve().parent.parent
 
-MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}
-"""glibc's allocator gives large blocks back at once: 481 MB instead of 554 after a hundred pages."""
+MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "8388608", "MALLOC_TRIM_THRESHOLD_": "33554432"}
+"""glibc's allocator gives large blocks back at once: 826 MB instead of 961 over six photos of each labelled set.
+
+A threshold of 256 KiB was no smaller and 15 % slower.
+"""
 
 
 GRACE = 5.0

@@ -155,3 +155,11 @@ def test_an_orientation_that_does_not_exist_is_upright(orientation: int) -> None
     exif[ExifTags.Base.Orientation] = orientation
     photo = decode(encoded(flag(), "JPEG", exif=exif), needed_side=2000, max_pixels=10**6)
     assert (photo.width, photo.height) == photo.pixels.shape[1::-1] == (48, 32)
+
+
+@pytest.mark.parametrize(("kind", "longer"), [("JPEG", 500), ("PNG", 2000)])
+def test_only_what_can_be_drafted_is_decoded_small(kind: str, longer: int) -> None:
+    data = encoded(Image.new("RGB", (4000, 3000)), kind)
+    photo = decode(data, needed_side=500, undrafted_side=2000, max_pixels=10**8)
+    assert max(photo.pixels.shape) == longer
+    assert photo.longer == 4000

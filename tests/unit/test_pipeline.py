@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ocr.detector import Detector
+from ocr.finder import Finder
 from ocr.pipeline import Pipeline
 from ocr.recognizer import Recognizer
 from ocr.types import Limits
@@ -24,14 +25,15 @@ class LightEnd:
     def __init__(self, head_score: float) -> None:
         self.head_score = head_score
 
-    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        probabilities = np.zeros((len(batch), 8, len(CHARSET) + 1), dtype=np.float32)
-        for line, out in zip(batch, probabilities, strict=True):
+    def __call__(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        best, probability = np.zeros((len(batch), 8), dtype=np.int64), np.zeros((len(batch), 8), dtype=np.float32)
+        for index, line in enumerate(batch):
             dark = np.flatnonzero(np.abs(line.mean(axis=(0, 1))) > 0.05)
             columns = line.mean(axis=(0, 1))[: dark[-1]]
             upright = columns[len(columns) // 2 :].mean() > columns[: len(columns) // 2].mean()
-            out[0, CHARSET.index("a" if upright else BAD) + 1] = 0.95 if upright else self.head_score
-        return probabilities
+            best[index, 0] = CHARSET.index("a" if upright else BAD) + 1
+            probability[index, 0] = 0.95 if upright else self.head_score
+        return best, probability
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -49,7 +51,8 @@ def bars(*, turned: bool = False) -> bytes:
 
 def pipeline(head_score: float = 0.6, min_score: float = 0.5) -> Pipeline:
     limits = Limits(max_side=2000, max_pixels=10**7, min_score=min_score)
-    return Pipeline(Detector(DarkIsText(), max_side=2000), Recognizer(LightEnd(head_score), CHARSET), limits)
+    finder = Finder(Detector(DarkIsText()), limits, glance=800)
+    return Pipeline(finder, Recognizer(LightEnd(head_score), CHARSET), limits)
 
 
 def test_lines_come_in_reading_order_with_their_boxes() -> None:
@@ -74,5 +77,5 @@ def test_a_photo_without_text_has_no_lines() -> None:
 
 def test_the_seconds_of_each_stage_are_told() -> None:
     seconds = pipeline().read(bars()).seconds
-    assert list(seconds) == ["decode", "detect", "recognize"]
+    assert list(seconds) == ["decode", "first_look", "recognize"]
     assert all(0 < value < 60 for value in seconds.values())

@@ -1,0 +1,111 @@
+"""Where in a photo there is text: a glance at the whole of it, then a closer look where the glance saw something."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ocr.detector import MEAN_PROBABILITY, Detector, Region
+from ocr.geometry import side_lengths
+from ocr.image import Photo, decode
+from ocr.types import Limits, Polygon, Reading
+
+# All heights are those of a region around a line, in pixels of the detector's input.
+LEGIBLE = 36  # lines of that height are found whole, and in their own shape: half of those of 10 are not
+TINY = 15  # lines below have neighbours that the glance did not see: the closer look is then at the whole photo
+SMALL_SHARE = 10  # percent; the height of the smaller lines is what the look is made for
+WORTH_IT = 1.15  # times closer; less is no new look
+STRIP = 320  # pixels of the shorter side that the glance is at least given: a long screenshot vanishes in less
+ENLARGED = 2.5  # times its own pixels; beyond, a photo only gets larger
+SHORT_SIDE = 736  # pixels; models that cannot glance look at least that large, or small text is lost
+DETAIL = 1.5  # decoded pixels per pixel of the detector's input: the recognizer needs more than the detector
+MARGIN = 2.5  # heights of a line; how far the closer look reaches beyond what the glance saw
+
+
+class Window(NamedTuple):
+    """A part of a photo, its sides in pixels of the full photo, and how much of these the detector sees (1 = all)."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    scale: float
+
+
+class Finder:
+    """Finds the lines of text in a photo.
+
+    `glance` is the longer side, in pixels, at which the detector can tell whether there is text at all; 0 for
+    one that cannot, which then looks once.
+    """
+
+    def __init__(self, detector: Detector, limits: Limits, *, glance: int) -> None:
+        self._detector = detector
+        self._limits = limits
+        self._glance = glance
+
+    def __call__(self, data: bytes, reading: Reading) -> tuple[Photo, list[Polygon]]:
+        """The photo, decoded as large as its text needs, and its lines in pixels of the decoded photo.
+
+        Adds the time of its stages to `reading`. Raises UnreadablePhoto.
+        """
+        photo = self._decode(data, reading, self._glance or self._limits.max_side)
+        if not self._glance:
+            with reading.stage("detect"):
+                return photo, lines(self._detector(photo.pixels, self._only_scale(photo)))
+        scale = min(1.0, max(self._glance / photo.longer, STRIP / min(photo.width, photo.height)))
+        photo = self._decode(data, reading, round(photo.longer * scale), photo)
+        with reading.stage("first_look"):
+            seen = self._detector(photo.pixels, scale * photo.scale[0])
+        if not seen:
+            return photo, []
+        window = self._window(photo, seen, scale)
+        closer = self._decode(data, reading, round(photo.longer * window.scale * DETAIL), photo)
+        if window.scale <= scale:
+            ratio = np.float32(photo.scale[0] / closer.scale[0])
+            return closer, [polygon * ratio for polygon in lines(seen)]
+        with reading.stage("detect"):
+            return closer, self._look(closer, window)
+
+    def _decode(self, data: bytes, reading: Reading, side: int, photo: Photo | None = None) -> Photo:
+        """The photo with a longer side of at least `side` pixels, if it has them; `photo` itself if that is so."""
+        if photo and max(photo.pixels.shape) >= min(side, photo.longer):
+            return photo
+        with reading.stage("decode"):
+            return decode(
+                data, needed_side=side, undrafted_side=self._limits.max_side, max_pixels=self._limits.max_pixels
+            )
+
+    def _only_scale(self, photo: Photo) -> float:
+        """What a model that looks once looks at: enlarged to 736 on the shorter side, but at most `max_side` long."""
+        height, width = photo.pixels.shape[:2]
+        return float(min(max(1.0, SHORT_SIDE / min(width, height)), self._limits.max_side / max(width, height)))
+
+    def _window(self, photo: Photo, seen: Sequence[Region], scale: float) -> Window:
+        """What to look at more closely; its scale is that of the glance if that was close enough."""
+        shrunk = photo.scale[0]
+        heights = [min(side_lengths(region.polygon)) * shrunk for region in seen]  # in pixels of the full photo
+        height = float(np.percentile(heights, SMALL_SHARE))
+        corners = np.concatenate([region.polygon for region in seen]) * shrunk
+        size = np.array([photo.width, photo.height])
+        if height * scale < TINY:
+            (left, top), (right, bottom) = (0, 0), size
+        else:
+            left, top = np.maximum(corners.min(axis=0) - MARGIN * height, 0)
+            right, bottom = np.minimum(corners.max(axis=0) + MARGIN * height, size)
+        longer, shorter = max(right - left, bottom - top), min(right - left, bottom - top)
+        side = math.sqrt(longer * min(longer, 2 * shorter))  # a strip may be longer, at the same number of pixels
+        closer = min(LEGIBLE / height, ENLARGED, self._limits.max_side / side)
+        return Window(left, top, right, bottom, closer if closer > scale * WORTH_IT else scale)
+
+    def _look(self, photo: Photo, window: Window) -> list[Polygon]:
+        left, right = (round(x / photo.scale[0]) for x in (window.left, window.right))
+        top, bottom = (round(y / photo.scale[1]) for y in (window.top, window.bottom))
+        found = self._detector(photo.pixels[top:bottom, left:right], window.scale * photo.scale[0])
+        return [polygon + np.array([left, top], dtype=np.float32) for polygon in lines(found)]
+
+
+def lines(seen: Sequence[Region]) -> list[Polygon]:
+    """The polygons of the regions that are probably text."""
+    return [region.polygon for region in seen if region.probability >= MEAN_PROBABILITY]

@@ -1,0 +1,93 @@
+import io
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from ocr.detector import Detector
+from ocr.finder import Finder
+from ocr.types import Limits, Reading, box
+from tests.unit.test_detector import DarkIsText, page
+
+Bar = tuple[int, int, int, int]
+
+
+def jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+def find(
+    data: bytes, *, glance: int = 800, max_side: int = 2000
+) -> tuple[list[tuple[float, ...]], list[tuple[int, ...]], Reading]:
+    """The boxes found in pixels of the full photo, the shapes that the network saw, and the reading."""
+    network, reading = DarkIsText(), Reading()
+    limits = Limits(max_side=max_side, max_pixels=10**8, min_score=0.5)
+    photo, polygons = Finder(Detector(network), limits, glance=glance)(data, reading)
+    factors = np.array(photo.scale, dtype=np.float32)
+    return [box(polygon * factors) for polygon in polygons], network.shapes, reading
+
+
+def area(shape: tuple[int, ...]) -> int:
+    return shape[2] * shape[3]
+
+
+def test_a_photo_without_text_gets_a_glance_and_no_more() -> None:
+    boxes, shapes, reading = find(jpeg(page(4000, 3000)))
+    assert boxes == []
+    assert shapes == [(1, 3, 608, 800)]
+    assert list(reading.seconds) == ["decode", "first_look"]
+
+
+def test_large_text_needs_no_second_look() -> None:
+    boxes, shapes, _ = find(jpeg(page(1600, 1200, (200, 300, 900, 80))))
+    assert len(boxes) == len(shapes) == 1
+
+
+def test_small_text_is_looked_at_more_closely_and_only_there() -> None:
+    bars = [(400, 300 + 60 * row, 600, 26) for row in range(5)]
+    boxes, shapes, reading = find(jpeg(page(2400, 1800, *bars)))
+    assert len(boxes) == 5
+    assert len(shapes) == 2
+    assert area(shapes[1]) < area(shapes[0])
+    assert list(reading.seconds) == ["decode", "first_look", "detect"]
+    for (left, top, width, height), bar in zip(sorted(boxes, key=lambda found: found[1]), bars, strict=True):
+        assert abs(left + width / 2 - (bar[0] + bar[2] / 2)) < 6
+        assert abs(top + height / 2 - (bar[1] + bar[3] / 2)) < 6
+
+
+def test_tiny_text_brings_a_look_at_the_whole_photo() -> None:
+    _, shapes, _ = find(jpeg(page(2400, 1800, (400, 300, 600, 14))))
+    assert sum(area(shape) for shape in shapes[1:]) >= 2016 * 1504
+
+
+def test_a_model_that_cannot_glance_looks_once_at_full_size() -> None:
+    boxes, shapes, reading = find(jpeg(page(600, 500, (200, 300, 300, 14))), glance=0)
+    assert len(boxes) == 1
+    assert [max(shape[2:]) for shape in shapes] == [928]
+    assert list(reading.seconds) == ["decode", "detect"]
+
+
+def test_a_long_screenshot_is_not_shrunk_to_nothing() -> None:
+    bars = [(100, top, 800, 40) for top in range(100, 11900, 400)]
+    boxes, shapes, _ = find(jpeg(page(1080, 12000, *bars)))
+    assert len(boxes) == len(bars)
+    assert all(area(shape) <= 2_000_000 for shape in shapes)
+
+
+@given(
+    st.integers(60, 3000),
+    st.integers(60, 3000),
+    st.floats(0.05, 0.9),
+    st.floats(0.05, 0.9),
+    st.sampled_from([320, 2000]),
+)
+def test_what_is_found_is_inside_the_photo(width: int, height: int, x: float, y: float, max_side: int) -> None:
+    bar = (int(x * width), int(y * height), width // 3, max(4, height // 30))
+    boxes, _, _ = find(jpeg(page(width, height, bar)), max_side=max_side)
+    for left, top, wide, high in boxes:
+        assert 0 <= left <= left + wide <= width + 1
+        assert 0 <= top <= top + high <= height + 1
