@@ -17,8 +17,9 @@ TINY = 15  # lines below have neighbours that the glance did not see: the closer
 SMALL_SHARE = 10  # percent; the height of the smaller lines is what the look is made for
 WORTH_IT = 1.15  # times closer; less is no new look
 STRIP = 320  # pixels of the shorter side that the glance is at least given: a long screenshot vanishes in less
-ENLARGED = 2.5  # times its own pixels; beyond, a photo only gets larger
-SHORT_SIDE = 736  # pixels; models that cannot glance look at least that large, or small text is lost
+SHORT_SIDE = 736  # pixels of the shorter side; smaller photos are enlarged up to this, or their small text is lost
+MANY = 8  # lines; a photo with so many is a document, where enlarging further pays
+ENLARGED = 2.5  # times its own pixels; beyond, also a document only gets larger
 DETAIL = 1.5  # decoded pixels per pixel of the detector's input: the recognizer needs more than the detector
 MARGIN = 2.5  # heights of a line; how far the closer look reaches beyond what the glance saw
 
@@ -53,7 +54,8 @@ class Finder:
         photo = self._decode(data, reading, self._glance or self._limits.max_side)
         if not self._glance:
             with reading.stage("detect"):
-                return photo, lines(self._detector(photo.pixels, self._only_scale(photo)))
+                scale = min(enlarged(photo), self._limits.max_side / photo.longer)
+                return photo, lines(self._detector(photo.pixels, scale * photo.scale[0]))
         scale = min(1.0, max(self._glance / photo.longer, STRIP / min(photo.width, photo.height)))
         photo = self._decode(data, reading, round(photo.longer * scale), photo)
         with reading.stage("first_look"):
@@ -77,11 +79,6 @@ class Finder:
                 data, needed_side=side, undrafted_side=self._limits.max_side, max_pixels=self._limits.max_pixels
             )
 
-    def _only_scale(self, photo: Photo) -> float:
-        """What a model that looks once looks at: enlarged to 736 on the shorter side, but at most `max_side` long."""
-        height, width = photo.pixels.shape[:2]
-        return float(min(max(1.0, SHORT_SIDE / min(width, height)), self._limits.max_side / max(width, height)))
-
     def _window(self, photo: Photo, seen: Sequence[Region], scale: float) -> Window:
         """What to look at more closely; its scale is that of the glance if that was close enough."""
         shrunk = photo.scale[0]
@@ -96,7 +93,8 @@ class Finder:
             right, bottom = np.minimum(corners.max(axis=0) + MARGIN * height, size)
         longer, shorter = max(right - left, bottom - top), min(right - left, bottom - top)
         side = math.sqrt(longer * min(longer, 2 * shorter))  # a strip may be longer, at the same number of pixels
-        closer = min(LEGIBLE / height, ENLARGED, self._limits.max_side / side)
+        most = ENLARGED if len(lines(seen)) >= MANY else enlarged(photo)
+        closer = min(LEGIBLE / height, most, self._limits.max_side / side)
         return Window(left, top, right, bottom, closer if closer > scale * WORTH_IT else scale)
 
     def _look(self, photo: Photo, window: Window) -> list[Polygon]:
@@ -104,6 +102,11 @@ class Finder:
         top, bottom = (round(y / photo.scale[1]) for y in (window.top, window.bottom))
         found = self._detector(photo.pixels[top:bottom, left:right], window.scale * photo.scale[0])
         return [polygon + np.array([left, top], dtype=np.float32) for polygon in lines(found)]
+
+
+def enlarged(photo: Photo) -> float:
+    """The scale at which a photo is looked at if there is no reason for less."""
+    return max(1.0, SHORT_SIDE / min(photo.width, photo.height))
 
 
 def lines(seen: Sequence[Region]) -> list[Polygon]:

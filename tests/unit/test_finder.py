@@ -91,3 +91,12 @@ def test_what_is_found_is_inside_the_photo(width: int, height: int, x: float, y:
     for left, top, wide, high in boxes:
         assert 0 <= left <= left + wide <= width + 1
         assert 0 <= top <= top + high <= height + 1
+
+
+def test_only_a_photo_with_many_lines_is_enlarged_beyond_its_short_side() -> None:
+    few, many = ([(60, 20 + 30 * row, 300, 7) for row in range(count)] for count in (3, 20))
+    sizes = []
+    for bars in (few, many):
+        _, shapes, _ = find(jpeg(page(1000, 750, *bars)))
+        sizes.append(max(side for shape in shapes[1:] for side in shape[2:]))
+    assert sizes[0] <= 1088 < sizes[1]
