@@ -63,7 +63,7 @@ def test_the_network_sees_multiples_of_32_about_as_large_as_wanted_and_in_bounde
     wanted = max(width, height) * scale
     if len(network.shapes) == 1 and 32 < wanted < SIDES[-1]:
         assert max(seen_height, seen_width) in SIDES
-        assert 0.79 < max(seen_height, seen_width) / wanted < 1.26
+        assert 0.66 < max(seen_height, seen_width) / wanted < 1.34
 
 
 @given(st.integers(1, 400), st.integers(1, 300))
