@@ -63,7 +63,7 @@ class Settings(BaseSettings):
         2000,
         ge=320,
         le=8000,
-        description="pixels of the longer side at which text is looked for (was det_max_side_len)",
+        description="pixels that the longer side of what is looked at closely may have (was det_max_side_len)",
     )
     ocr_max_megapixels: int = Field(
         200, ge=1, le=1000, description="megapixels of the largest photo, and of all in work"

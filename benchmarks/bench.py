@@ -12,11 +12,8 @@ import argparse
 import json
 import multiprocessing
 import os
-import socket
 import statistics
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -25,15 +22,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import psutil
 from tqdm import tqdm
 
 from benchmarks import photos
 from benchmarks.photos import LabelledPhoto
 from benchmarks.readers import READERS, Reader
 from benchmarks.scoring import Line, Score, add_photo
+from benchmarks.served import ROOT, sampled, served
 
-ROOT = Path(__file__).resolve().parent.parent
 MIX = {"no-text-12mp": 0.6, "no-text": 0.1, "scenes": 0.15, "street": 0.05, "receipts": 0.05, "pages-latin": 0.05}
 """The share of each set in a photo library: most photos have no text."""
 PEERS = [
@@ -92,31 +88,9 @@ def peer(name: str) -> Iterator[tuple[Callable[[Path], tuple[float, list[Line]]]
 @contextmanager
 def service(runner: str, model: str) -> Iterator[tuple[Callable[[Path], tuple[float, list[Line]]], int]]:
     """The service, started for the bench: how to have it read over HTTP, and its process id."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = {"API_AUTH_KEY": KEY, "HTTP_PORT": str(port), "OCR_RUNNER": runner, "OCR_MODEL": model}
-    command = [sys.executable, "-m", "bentoml", "serve", "service:OcrService"]
-    with (
-        subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=subprocess.DEVNULL) as process,  # noqa: S603
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"api-key": KEY}, timeout=600) as client,
-    ):
-        try:
-            _wait_until_ready(client)
-            yield lambda path: _ask(client, path), process.pid
-        finally:
-            process.terminate()
-
-
-def _wait_until_ready(client: httpx.Client) -> None:
-    for _ in range(300):
-        try:
-            if client.get("/readyz").status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise RuntimeError("the service did not start")
+    settings = {"OCR_RUNNER": runner, "OCR_MODEL": model}
+    with served(KEY, settings, subprocess.DEVNULL) as (client, pid):
+        yield lambda path: _ask(client, path), pid
 
 
 def _ask(client: httpx.Client, path: Path) -> tuple[float, list[Line]]:
@@ -133,36 +107,6 @@ def _ask(client: httpx.Client, path: Path) -> tuple[float, list[Line]]:
     return seconds, found
 
 
-class Memory:
-    """Samples the resident memory of a process tree until it is stopped."""
-
-    def __init__(self, pid: int, result: Result) -> None:
-        self._process = psutil.Process(pid)
-        self._result = result
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.2):
-            self._result.rest = self.now()
-            self._result.peak = max(self._result.peak, self._result.rest)
-
-    def now(self) -> int:
-        """Resident bytes of the tree."""
-        total = 0
-        for process in [self._process, *self._process.children(recursive=True)]:
-            try:
-                total += int(process.memory_info().rss)
-            except psutil.Error:  # it ended just now
-                continue
-        return total
-
-    def stop(self) -> None:
-        self._done.set()
-        self._thread.join()
-
-
 def run(labelled: list[LabelledPhoto], runner: str, model: str, peers: list[str]) -> list[Result]:
     """All contestants over all photos."""
     ours = f"mtphotos-ocr {runner} {model}"
@@ -170,7 +114,7 @@ def run(labelled: list[LabelledPhoto], runner: str, model: str, peers: list[str]
         contestants = {ours: stack.enter_context(service(runner, model))}
         contestants |= {name: stack.enter_context(peer(name)) for name in peers}
         results = {name: Result(name) for name in contestants}
-        memories = [Memory(pid, results[name]) for name, (_, pid) in contestants.items()]
+        samples = {name: stack.enter_context(sampled(pid)) for name, (_, pid) in contestants.items()}
         for read, _ in contestants.values():
             read(labelled[0].path)  # the first photo warms up
         for photo in tqdm(labelled, unit="photo", desc="one at a time"):
@@ -193,8 +137,8 @@ def run(labelled: list[LabelledPhoto], runner: str, model: str, peers: list[str]
                         future.result()
                 together.seconds[name] = [(time.perf_counter() - start) / len(members)]
                 bar.update(len({photo.path for photo in members}))
-        for memory in memories:
-            memory.stop()
+        for name, result in results.items():
+            result.peak, result.rest = max(samples[name]), samples[name][-1]
         together.peak, together.rest = results[ours].peak, results[ours].rest
         return [results[ours], together, *(results[name] for name in peers)]
 

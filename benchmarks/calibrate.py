@@ -8,7 +8,6 @@ change the network's answer most stay in floats.
 """
 
 import argparse
-import hashlib
 import json
 import random
 from collections.abc import Callable
@@ -74,9 +73,9 @@ def ranges(path: Path, batches: list[Batch]) -> dict[str, int8.Range]:
     model = openvino.Core().read_model(path)
     nodes = int8.convolutions(model)
     values = [node.input_value(0) for node in nodes]
-    axes = [np.arange(4)] * len(values)
-    lows = [ops.reduce_min(value, axis) for value, axis in zip(values, axes, strict=True)]
-    highs = [ops.reduce_max(value, axis) for value, axis in zip(values, axes, strict=True)]
+    all_axes = np.arange(4)
+    lows = [ops.reduce_min(value, all_axes) for value in values]
+    highs = [ops.reduce_max(value, all_axes) for value in values]
     run = compiled(openvino.Model([*lows, *highs], model.get_parameters()))
     found = np.array([[float(value) for value in run(batch)] for batch in batches])
     low, high = found[:, : len(nodes)].min(axis=0), found[:, len(nodes) :].max(axis=0)
@@ -114,7 +113,7 @@ def main() -> None:
         files, given = locate(model), inputs(model, folder)
         for name, path in (("detector", files.detector), ("recognizer", files.recognizer)):
             found = robust(path, ranges(path, given[name]), given[name], IN_FLOATS[name])
-            table[hashlib.sha256(path.read_bytes()).hexdigest()] = found
+            table[int8.fingerprint(path)] = found
     int8.RANGES.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
 
 

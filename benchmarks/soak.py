@@ -9,18 +9,14 @@ beside what is allowed, and exits with 1 if something is not. Takes about half a
 
 import argparse
 import contextlib
-import os
 import random
 import secrets
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,9 +26,8 @@ import psutil
 from tqdm import tqdm
 
 from benchmarks.drawn import Picture, draw
-from memory import resident
+from benchmarks.served import sampled, served, tree_memory
 
-ROOT = Path(__file__).resolve().parent.parent
 IDLE = 5
 """Seconds without a photo after which the service that is tried out gives its memory back."""
 PADDED = 3_000_000
@@ -70,37 +65,12 @@ class Load:
     end: float
 
 
+@dataclass(frozen=True, slots=True)
 class Service:
-    """The service under test: its address, its processes."""
+    """The service under test: a client of it, and its process id."""
 
-    def __init__(self, log: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.key = secrets.token_urlsafe(24)
-        settings = {
-            "API_AUTH_KEY": self.key,
-            "HTTP_HOST": "127.0.0.1",
-            "HTTP_PORT": str(port),
-            "OCR_THREADS": "2",
-            "SERVER_RESTART_TIME": str(IDLE),
-        }
-        command = [sys.executable, "-m", "bentoml", "serve", "service:OcrService"]
-        with log.open("w") as out:
-            self.process = subprocess.Popen(  # noqa: S603
-                command, cwd=ROOT, env=os.environ | settings, stdout=out, stderr=subprocess.STDOUT
-            )
-        self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", headers={"api-key": self.key}, timeout=300, trust_env=False
-        )
-
-    def wait_until_ready(self) -> None:
-        for _ in range(600):
-            with contextlib.suppress(httpx.TransportError):
-                if self.client.get("/readyz").status_code == httpx.codes.OK:
-                    return
-            time.sleep(0.1)
-        raise RuntimeError("the service did not start")
+    client: httpx.Client
+    pid: int
 
     def read(self, photo: bytes) -> list[str] | str:
         """The texts of a photo, or what went wrong."""
@@ -116,39 +86,11 @@ class Service:
     def children(self) -> list[psutil.Process]:
         """The processes that hold a model."""
         found = []
-        for process in psutil.Process(self.process.pid).children(recursive=True):
+        for process in psutil.Process(self.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 if "runners.child" in process.cmdline():
                     found.append(process)
         return found
-
-    def memory(self) -> int:
-        """Resident bytes of the whole tree."""
-        tree = [self.process.pid, *(child.pid for child in psutil.Process(self.process.pid).children(recursive=True))]
-        return sum(resident(pid).now for pid in tree)
-
-    def end(self) -> None:
-        self.client.close()
-        self.process.terminate()
-        self.process.wait(60)
-
-
-@contextlib.contextmanager
-def sampled(service: Service, into: list[int]) -> Iterator[None]:
-    """Note the memory of the service five times a second while the block runs."""
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.2):
-            into.append(service.memory())
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def run(service: Service, load: Load, disturb: Callable[[int], None]) -> Phase:
@@ -158,7 +100,7 @@ def run(service: Service, load: Load, disturb: Callable[[int], None]) -> Phase:
     def ask(photo: bytes) -> list[str] | str:
         return service.read(photo) if time.monotonic() < load.end else "not sent: the time was up"
 
-    with sampled(service, phase.memory), ThreadPoolExecutor(load.at_a_time) as pool:
+    with sampled(service.pid) as phase.memory, ThreadPoolExecutor(load.at_a_time) as pool:
         expected = {pool.submit(ask, photo): texts for photo, texts in load.requests}
         bar = tqdm(as_completed(expected), total=len(expected), unit="photo", desc=load.name)
         for count, future in enumerate(bar, 1):
@@ -191,7 +133,7 @@ def released(service: Service) -> int:
             break
         time.sleep(0.1)
     time.sleep(0.5)
-    return service.memory()
+    return tree_memory(service.pid)
 
 
 def verdicts(stormy: Phase, calm: Phase, rest: int, indiscreet: int) -> list[tuple[str, str, str, bool]]:
@@ -222,9 +164,10 @@ def soak(arguments: argparse.Namespace, log: Path) -> list[tuple[str, str, str, 
     end = time.monotonic() + arguments.minutes * 60
     choose = random.Random(arguments.seed)  # noqa: S311 - the same photos every time
     pictures = [draw(choose) for _ in tqdm(range(arguments.photos), unit="photo", desc="drawing")]
-    service = Service(log)
-    try:
-        service.wait_until_ready()
+    key = secrets.token_urlsafe(24)
+    settings = {"OCR_THREADS": "2", "SERVER_RESTART_TIME": str(IDLE)}
+    with log.open("w") as output, served(key, settings, output) as (client, pid):
+        service = Service(client, pid)
         alone = [read_alone(service, picture) for picture in tqdm(pictures, unit="photo", desc="alone")]
         disturb = disturbance(service, arguments.restart_every, arguments.kill_every, choose)
         load = Load("disturbed", choose.choices(alone, k=arguments.requests), arguments.at_a_time, end)
@@ -233,13 +176,11 @@ def soak(arguments: argparse.Namespace, log: Path) -> list[tuple[str, str, str, 
         load = Load("undisturbed", choose.choices(padded, k=arguments.calm), arguments.at_a_time, end)
         calm = run(service, load, lambda _: None)
         rest = released(service)
-    finally:
-        service.end()
     for problem, count in (stormy.problems + calm.problems).most_common():
         print(f"{count} x {problem}")
     written = log.read_text("utf-8", errors="replace")
     texts = {line for _, lines in alone for line in lines if len(line) > 8}
-    return verdicts(stormy, calm, rest, sum(text in written for text in {service.key, *texts}))
+    return verdicts(stormy, calm, rest, sum(text in written for text in {key, *texts}))
 
 
 def read_alone(service: Service, picture: Picture) -> tuple[bytes, list[str]]:

@@ -62,10 +62,10 @@ class Detector:
         axis = 0 if pixels.shape[0] >= pixels.shape[1] else 1
         found = []
         for start, end, own in strips(pixels.shape[axis], pixels.shape[1 - axis]):
-            strip = pixels.take(range(start, end), axis) if own != slice(0, pixels.shape[axis]) else pixels
+            strip = pixels[start:end] if axis == 0 else pixels[:, start:end]
             batch = np.ascontiguousarray(strip.transpose(2, 0, 1)[np.newaxis] * np.float32(2 / 255) - 1)
             part = self._network(batch)[0, 0]
-            found.append(part[own].copy() if axis == 0 else part[:, own].copy())
+            found.append(part[own] if axis == 0 else part[:, own])
         return np.concatenate(found, axis)
 
 

@@ -16,7 +16,7 @@ LEGIBLE = 36  # lines of that height are found whole, and in their own shape: ha
 TINY = 15  # lines below have neighbours that the glance did not see: the closer look is then at the whole photo
 SMALL_SHARE = 10  # percent; the height of the smaller lines is what the look is made for
 WORTH_IT = 1.15  # times closer; less is no new look
-STRIP = 320  # pixels of the shorter side that the glance is at least given: a long screenshot vanishes in less
+NARROWEST = 320  # pixels of the shorter side that the glance is at least given: a long screenshot vanishes in less
 SHORT_SIDE = 736  # pixels of the shorter side; smaller photos are enlarged up to this, or their small text is lost
 MANY = 8  # lines; a photo with so many is a document, where enlarging further pays
 ENLARGED = 2.5  # times its own pixels; beyond, also a document only gets larger
@@ -56,17 +56,19 @@ class Finder:
             with reading.stage("detect"):
                 scale = min(enlarged(photo), self._limits.max_side / photo.longer)
                 return photo, lines(self._detector(photo.pixels, scale * photo.scale[0]))
-        scale = min(1.0, max(self._glance / photo.longer, STRIP / min(photo.width, photo.height)))
+        scale = min(1.0, max(self._glance / photo.longer, NARROWEST / min(photo.width, photo.height)))
         photo = self._decode(data, reading, round(photo.longer * scale), photo)
         with reading.stage("first_look"):
             seen = self._detector(photo.pixels, scale * photo.scale[0])
         if not seen:
             return photo, []
-        window = self._window(photo, seen, scale)
+        found, window = lines(seen), self._window(photo, seen, scale)
+        if window.scale <= scale and not found:
+            return photo, []
         closer = self._decode(data, reading, round(photo.longer * window.scale * DETAIL), photo)
         if window.scale <= scale:
             ratio = np.float32(photo.scale[0] / closer.scale[0])
-            return closer, [polygon * ratio for polygon in lines(seen)]
+            return closer, [polygon * ratio for polygon in found]
         with reading.stage("detect"):
             return closer, self._look(closer, window)
 

@@ -2,7 +2,7 @@
 
 Quantization needs the range of every convolution's input. Those of the models that we know stand in
 int8.json, by the SHA-256 of the ONNX file: {"Conv.2": [low, high], ...}, made by benchmarks/calibrate.py.
-A convolution that is not named there stays in floats, because 8 bits cost it too much (docs/adr/0008).
+A convolution that is not named there stays in floats, because 8 bits cost it too much (docs/adr/0009).
 """
 
 import hashlib
@@ -33,7 +33,12 @@ def pays() -> bool:
 def quantize(model: openvino.Model, path: Path) -> None:
     """Have the convolutions of a model that we know run in 8 bits; `path` is the file that it was read from."""
     known: dict[str, dict[str, Range]] = json.loads(RANGES.read_text("utf-8"))
-    insert(model, known.get(hashlib.sha256(path.read_bytes()).hexdigest(), {}))
+    insert(model, known.get(fingerprint(path), {}))
+
+
+def fingerprint(path: Path) -> str:
+    """What a model file is known by, wherever it lies."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def insert(model: openvino.Model, ranges: dict[str, Range]) -> None:

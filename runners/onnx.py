@@ -14,20 +14,14 @@ class OnnxRunner(PipelineRunner):
     """ONNX Runtime's CPU provider."""
 
     def open_detector(self, path: Path) -> Network:
-        session = self._session(path)
-        name = session.get_inputs()[0].name
-
-        def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-            return session.run(None, {name: batch})[0]  # type: ignore[no-any-return]
-
-        return network
+        return _network(self._session(path))
 
     def open_recognizer(self, path: Path) -> tuple[BestClasses, dict[str, str]]:
         session = self._session(path)
-        name = session.get_inputs()[0].name
+        probable = _network(session)
 
         def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-            probabilities = session.run(None, {name: batch})[0]
+            probabilities = probable(batch)
             best = probabilities.argmax(axis=2)
             return best, np.take_along_axis(probabilities, best[..., np.newaxis], axis=2)[..., 0]
 
@@ -40,3 +34,12 @@ class OnnxRunner(PipelineRunner):
         options.enable_mem_pattern = False  # so do the patterns: 207 MB become 150
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads would burn a core
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _network(session: onnxruntime.InferenceSession) -> Network:
+    name = session.get_inputs()[0].name
+
+    def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return session.run(None, {name: batch})[0]  # type: ignore[no-any-return]
+
+    return network

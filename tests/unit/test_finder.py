@@ -100,3 +100,12 @@ def test_only_a_photo_with_many_lines_is_enlarged_beyond_its_short_side() -> Non
         _, shapes, _ = find(jpeg(page(1000, 750, *bars)))
         sizes.append(sum(area(shape) for shape in shapes[1:]))
     assert sizes[0] <= 1088 * 832 < sizes[1]
+
+
+def test_a_doubtful_large_region_is_no_line_and_not_worth_another_decoding() -> None:
+    pixels = page(4000, 3000)
+    pixels[1000:2000, 500:3500] = 150  # 41 % dark
+    boxes, shapes, reading = find(jpeg(pixels))
+    assert boxes == []
+    assert len(shapes) == 1
+    assert list(reading.seconds) == ["decode", "first_look"]

@@ -1,0 +1,79 @@
+"""The service, started for a benchmark on the loopback address, and the memory of a process tree."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import httpx
+import psutil
+
+from memory import resident
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@contextmanager
+def served(key: str, settings: dict[str, str], output: int | IO[str]) -> Iterator[tuple[httpx.Client, int]]:
+    """The service with these settings until the block ends: a client that has the key, and its process id.
+
+    What it prints goes to `output`, as in subprocess.Popen.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    ours = {"API_AUTH_KEY": key, "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(port)}
+    command = [sys.executable, "-m", "bentoml", "serve", "service:OcrService"]
+    with (
+        subprocess.Popen(  # noqa: S603
+            command, cwd=ROOT, env=os.environ | ours | settings, stdout=output, stderr=subprocess.STDOUT
+        ) as process,
+        httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"api-key": key}, timeout=600, trust_env=False
+        ) as client,
+    ):
+        try:
+            _wait_until_ready(client)
+            yield client, process.pid
+        finally:
+            process.terminate()
+
+
+def _wait_until_ready(client: httpx.Client) -> None:
+    for _ in range(600):
+        with suppress(httpx.TransportError):
+            if client.get("/readyz").status_code == httpx.codes.OK:
+                return
+        time.sleep(0.1)
+    raise RuntimeError("the service did not start")
+
+
+def tree_memory(pid: int) -> int:
+    """Resident bytes of a process and all that it started."""
+    tree = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    return sum(resident(member).now for member in tree)
+
+
+@contextmanager
+def sampled(pid: int) -> Iterator[list[int]]:
+    """The memory of a process tree, noted five times a second while the block runs."""
+    samples: list[int] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.2):
+            samples.append(tree_memory(pid))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        done.set()
+        thread.join()
