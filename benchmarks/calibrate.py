@@ -1,10 +1,11 @@
-"""Measure what runners/int8.json holds: the range of every convolution's input, on the photos of a folder.
+"""Measure what runners/int8.json and runners/padding.json hold, on the photos of a folder.
 
     python -m benchmarks.calibrate FOLDER
 
 FOLDER has a manifest.jsonl (benchmarks/photos.py). The photos are read in floats; what the networks are given is
 kept, and a sample of it runs through each network again. Then each convolution is quantized alone: those that
-change the network's answer most stay in floats.
+change the network's answer most stay in floats. What a recognizer makes of the padding behind a short line is noted
+half way between the line and the edge.
 """
 
 import argparse
@@ -22,11 +23,13 @@ from openvino import opset13 as ops
 from tqdm import tqdm
 
 from benchmarks import photos
-from ocr.models import locate
-from ocr.types import Limits
-from runners import int8
+from ocr.models import fingerprint, locate
+from ocr.recognizer import TRAINED_WIDTH
+from ocr.types import Limits, planes
+from runners import int8, rewrites
 from runners.base import Options
 from runners.openvino import OpenVinoRunner
+from runners.pipeline import OpenRecognizer
 
 PHOTOS_PER_SET = 3
 SAMPLE = {"detector": 24, "recognizer": 80}
@@ -44,11 +47,16 @@ def inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
     class Recording(OpenVinoRunner):
         def open_detector(self, path: Path) -> Any:
             network = super().open_detector(path)
-            return lambda batch: given["detector"].append(batch) or network(batch)  # type: ignore[func-returns-value]
+            return lambda pixels: given["detector"].append(planes(pixels)[np.newaxis]) or network(pixels)  # type: ignore[func-returns-value]
 
         def open_recognizer(self, path: Path) -> Any:
-            network, metadata = super().open_recognizer(path)
-            return lambda batch: given["recognizer"].append(batch[:1]) or network(batch), metadata  # type: ignore[func-returns-value]
+            opened = super().open_recognizer(path)
+
+            def network(batch: Batch) -> Any:
+                given["recognizer"].append(batch[-1:])
+                return opened.network(batch)
+
+            return OpenRecognizer(network, opened.metadata)
 
     with patch("runners.int8.pays", return_value=False):
         runner = Recording(Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5)))
@@ -85,6 +93,21 @@ def ranges(path: Path, batches: list[Batch]) -> dict[str, int8.Range]:
     }
 
 
+def padding(path: Path, batches: list[Batch]) -> list[list[float]]:
+    """What the feature maps that runners.rewrites.as_if_padded() touches hold in the padding: a mean per channel."""
+    model = openvino.Core().read_model(path)
+    values = [node.input_value(0) for node in rewrites.pools(model)] + [rewrites.squeezed(model).output(0)]
+    run = compiled(openvino.Model(values, model.get_parameters()))
+    found = []
+    for batch in batches:
+        width = batch.shape[3]
+        line = int(np.flatnonzero(batch.any(axis=(0, 1, 2)))[-1])
+        if width == TRAINED_WIDTH and line < width / 2:
+            half_way = (line + width) / 2 / width
+            found.append([value[0, :, :, int(half_way * value.shape[3])].mean(axis=1) for value in run(batch)])
+    return [[round(float(mean), 4) for mean in np.mean(maps, axis=0)] for maps in zip(*found, strict=True)]
+
+
 def harm(path: Path, chosen: dict[str, int8.Range], batches: list[Batch], wanted: list[NDArray[np.float32]]) -> float:
     """How far the answers are from those in floats when the chosen convolutions are quantized."""
     model = openvino.Core().read_model(path)
@@ -104,16 +127,18 @@ def robust(path: Path, found: dict[str, int8.Range], batches: list[Batch], in_fl
 
 
 def main() -> None:
-    """Write runners/int8.json anew."""
+    """Write both files anew."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    table = {}
+    table, paddings = {}, {}
     for model in ("ppocrv6", "ppocrv4"):
         files, given = locate(model), inputs(model, folder)
         for name, path in (("detector", files.detector), ("recognizer", files.recognizer)):
             found = robust(path, ranges(path, given[name]), given[name], IN_FLOATS[name])
-            table[int8.fingerprint(path)] = found
+            table[fingerprint(path)] = found
+        paddings[fingerprint(files.recognizer)] = padding(files.recognizer, given["recognizer"])
+    rewrites.PADDING.write_text(json.dumps(paddings, separators=(",", ":")) + "\n", "utf-8")
     int8.RANGES.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
 
 

@@ -11,7 +11,7 @@ import pyclipper
 from numpy.typing import NDArray
 
 from ocr import geometry
-from ocr.types import Network, Pixels, Polygon
+from ocr.types import Pixels, Polygon, TextMap
 
 TEXT_PROBABILITY = 0.3  # a pixel above it is text: these are RapidOCR's values, which the models were tuned with
 MEAN_PROBABILITY = 0.5  # of a region's pixels; below it the region is no text
@@ -34,13 +34,9 @@ class Region(NamedTuple):
 
 
 class Detector:
-    """Finds what looks like lines of text in a picture.
+    """Finds what looks like lines of text in a picture."""
 
-    `network` takes (1, 3, H, W) float32 in -1..1, BGR, H and W multiples of 32, and gives the
-    probability of text per pixel, (1, 1, H, W) float32 in 0..1.
-    """
-
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: TextMap) -> None:
         self._network = network
 
     def __call__(self, pixels: Pixels, scale: float) -> list[Region]:
@@ -63,8 +59,7 @@ class Detector:
         found = []
         for start, end, own in strips(pixels.shape[axis], pixels.shape[1 - axis]):
             strip = pixels[start:end] if axis == 0 else pixels[:, start:end]
-            batch = np.ascontiguousarray(strip.transpose(2, 0, 1)[np.newaxis] * np.float32(2 / 255) - 1)
-            part = self._network(batch)[0, 0]
+            part = self._network(np.ascontiguousarray(strip))
             found.append(part[own] if axis == 0 else part[:, own])
         return np.concatenate(found, axis)
 

@@ -1,5 +1,6 @@
 """The model files and where they are: inside the wheels that bring them, or in a folder of the user's."""
 
+import hashlib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,3 +52,8 @@ def locate(model: str, folder: Path | None = None) -> ModelFiles:
             models = Path(spec.submodule_search_locations[0]) / "models"
             return ModelFiles(models / detector, models / recognizer, glance)
     raise RunnerUnavailable(f"model {model} comes with the package {wheels[0]}, which is not installed")
+
+
+def fingerprint(path: Path) -> str:
+    """What a model file is known by, wherever it lies: its SHA-256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -7,42 +7,57 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.types import BestClasses, Pixels
+from ocr.types import BestClasses, Pixels, planes
 
 HEIGHT = 48  # pixels; what the recognizers were trained with
-WIDTHS = (320, 416, 512, 640, 800, 1024, 1280, 1920, 2560, 3840)
-"""Input widths in pixels: few, because both engines keep memory for every shape that they have seen.
+TRAINED_WIDTH = 320  # pixels; with widths down to 64, labelled receipts lost 1.5 % of their lines
+WIDTHS = (96, 128, 160, 192, 256, TRAINED_WIDTH, 416, 512, 640, 800, 1024, 1280, 1920, 2560, 3840)
+"""Input widths in pixels: few, because both engines keep memory for every shape that they have seen."""
 
-None is below 320, which the recognizers were trained with: with widths down to 64, labelled receipts
-lost 1.5 % of their lines.
-"""
 WIDEST_BATCH = 1280  # pixels of all the lines of a batch side by side: bounds its memory
+ALIKE = 112  # pixels; reading so many more takes as long as another pass of the network
 MARGIN = 1.05  # free space to the right: the recognizer reads the last character worse without it
+PADDING = 32  # pixels of free space to the right in an input below TRAINED_WIDTH: so far an edge is felt
 
 
 class Recognizer:
-    """Reads the text of cut-out lines.
+    """Reads the text of cut-out lines; class 0 of `network` is CTC's blank, class i is charset[i - 1].
 
-    `network` takes (N, 3, 48, W) float32 in -1..1, BGR, and gives the most probable class and its
-    probability (0..1), both (N, T), for T steps from left to right: class 0 is CTC's blank, i charset[i - 1].
+    `narrowest` is the narrowest input, in pixels, that the network reads as well as others.
     """
 
-    def __init__(self, network: BestClasses, charset: Sequence[str]) -> None:
+    def __init__(self, network: BestClasses, charset: Sequence[str], *, narrowest: int = TRAINED_WIDTH) -> None:
         self._network = network
         self._charset = charset
+        self._narrowest = narrowest
 
     def __call__(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
         """Text and score (0-1; 0 for no text) of each crop, in the order of the crops."""
-        by_width: dict[int, list[int]] = {}
-        for index, crop in enumerate(crops):
-            by_width.setdefault(_input_width(crop), []).append(index)
         texts: list[tuple[str, float]] = [("", 0.0)] * len(crops)
-        for width, indices in by_width.items():
-            for members in _batches(indices, max(1, WIDEST_BATCH // width)):
-                batch = np.stack([_input(crops[index], width) for index in members])
-                for index, best, probability in zip(members, *self._network(batch), strict=True):
-                    texts[index] = self._decode(best, probability)
+        for width, members in self._batches(crops):
+            batch = np.stack([_input(crops[index], width) for index in members])
+            for index, best, probability in zip(members, *self._network(batch), strict=True):
+                texts[index] = self._decode(best, probability)
         return texts
+
+    def _batches(self, crops: Sequence[Pixels]) -> Iterator[tuple[int, list[int]]]:
+        """The widest lines first, with others about as wide, 1, 2, 4 or 8 at a time: so there are few shapes."""
+        widths = [self._input_width(crop) for crop in crops]
+        waiting = sorted(range(len(crops)), key=lambda index: -widths[index])
+        while waiting:
+            width = widths[waiting[0]]
+            alike = sum(widths[index] >= width - ALIKE for index in waiting)
+            size = 1
+            while 2 * size <= min(alike, WIDEST_BATCH // width):
+                size *= 2
+            yield width, waiting[:size]
+            waiting = waiting[size:]
+
+    def _input_width(self, crop: Pixels) -> int:
+        """The first of WIDTHS that holds the line; a still longer line is squeezed into the last one."""
+        line = _line_width(crop)
+        needed = max(line * MARGIN, min(line + PADDING, TRAINED_WIDTH), self._narrowest)
+        return next((width for width in WIDTHS if width >= needed), WIDTHS[-1])
 
     def _decode(self, best: NDArray[np.int64], probability: NDArray[np.float32]) -> tuple[str, float]:
         kept = best != 0
@@ -53,27 +68,16 @@ class Recognizer:
         return text, float(probability[kept].mean())
 
 
-def _batches(indices: list[int], size: int) -> Iterator[list[int]]:
-    """Full batches and then single lines: two shapes for each width, not one for every remainder."""
-    full = len(indices) - len(indices) % size
-    yield from (indices[start : start + size] for start in range(0, full, size))
-    yield from ([index] for index in indices[full:])
-
-
 def _line_width(crop: Pixels) -> int:
     height, width = int(crop.shape[0]), int(crop.shape[1])
     return math.ceil(HEIGHT * width / height)
 
 
-def _input_width(crop: Pixels) -> int:
-    """The first of WIDTHS that holds the line; a still longer line is squeezed into the last one."""
-    needed = _line_width(crop) * MARGIN
-    return next((width for width in WIDTHS if width >= needed), WIDTHS[-1])
-
-
 def _input(crop: Pixels, width: int) -> NDArray[np.float32]:
     line_width = min(_line_width(crop), width)
-    resized = cv2.resize(np.ascontiguousarray(crop), (line_width, HEIGHT), interpolation=cv2.INTER_LINEAR)
+    resized = cv2.resize(np.ascontiguousarray(crop), (line_width, HEIGHT), interpolation=cv2.INTER_LINEAR).astype(
+        np.uint8, copy=False
+    )
     padded = np.zeros((3, HEIGHT, width), dtype=np.float32)
-    padded[:, :, :line_width] = resized.transpose(2, 0, 1) * np.float32(2 / 255) - 1
+    padded[:, :, :line_width] = planes(resized)
     return padded

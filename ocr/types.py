@@ -14,12 +14,18 @@ Pixels = NDArray[np.uint8]
 Polygon = NDArray[np.float32]
 """Four corners, (4, 2) as x and y in pixels of the upright photo, clockwise from the top left of the text."""
 
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""One pass of a neural network over a batch; safe to call from several threads at once."""
-
+TextMap = Callable[[Pixels], NDArray[np.float32]]
+"""One pass of a detector's network: the probability of text per pixel, (H, W) in 0..1, for pixels whose H and W are
+multiples of 32. Safe to call from several threads at once."""
 
 BestClasses = Callable[[NDArray[np.float32]], tuple[NDArray[np.int64], NDArray[np.float32]]]
-"""The same for a recognizer: the most probable class of every step of every line, and its probability."""
+"""One pass of a recognizer's network over lines, (N, 3, 48, W) in -1..1, BGR: the most probable class and its
+probability (0..1), both (N, T), for T steps from left to right. As safe."""
+
+
+def planes(pixels: Pixels) -> NDArray[np.float32]:
+    """Pixels as PP-OCR's networks were trained with them: (3, H, W) in -1..1."""
+    return pixels.transpose(2, 0, 1) * np.float32(2 / 255) - 1
 
 
 @dataclass(frozen=True, slots=True)

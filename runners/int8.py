@@ -5,13 +5,14 @@ int8.json, by the SHA-256 of the ONNX file: {"Conv.2": [low, high], ...}, made b
 A convolution that is not named there stays in floats, because 8 bits cost it too much (docs/adr/0009).
 """
 
-import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import openvino
 from openvino import opset13 as ops
+
+from ocr.models import fingerprint
 
 RANGES = Path(__file__).with_suffix(".json")
 CPUINFO = Path("/proc/cpuinfo")
@@ -34,11 +35,6 @@ def quantize(model: openvino.Model, path: Path) -> None:
     """Have the convolutions of a model that we know run in 8 bits; `path` is the file that it was read from."""
     known: dict[str, dict[str, Range]] = json.loads(RANGES.read_text("utf-8"))
     insert(model, known.get(fingerprint(path), {}))
-
-
-def fingerprint(path: Path) -> str:
-    """What a model file is known by, wherever it lies."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def insert(model: openvino.Model, ranges: dict[str, Range]) -> None:

@@ -1,22 +1,24 @@
 """The runner on ONNX Runtime: wherever OpenVINO does not run."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from ocr.types import BestClasses, Network
-from runners.pipeline import PipelineRunner
+from ocr.types import TextMap, planes
+from runners.pipeline import OpenRecognizer, PipelineRunner
 
 
 class OnnxRunner(PipelineRunner):
     """ONNX Runtime's CPU provider."""
 
-    def open_detector(self, path: Path) -> Network:
-        return _network(self._session(path))
+    def open_detector(self, path: Path) -> TextMap:
+        network = _network(self._session(path))
+        return lambda pixels: network(planes(pixels)[np.newaxis])[0, 0]
 
-    def open_recognizer(self, path: Path) -> tuple[BestClasses, dict[str, str]]:
+    def open_recognizer(self, path: Path) -> OpenRecognizer:
         session = self._session(path)
         probable = _network(session)
 
@@ -25,7 +27,7 @@ class OnnxRunner(PipelineRunner):
             best = probabilities.argmax(axis=2)
             return best, np.take_along_axis(probabilities, best[..., np.newaxis], axis=2)[..., 0]
 
-        return network, session.get_modelmeta().custom_metadata_map
+        return OpenRecognizer(network, session.get_modelmeta().custom_metadata_map)
 
     def _session(self, path: Path) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
@@ -36,7 +38,7 @@ class OnnxRunner(PipelineRunner):
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def _network(session: onnxruntime.InferenceSession) -> Network:
+def _network(session: onnxruntime.InferenceSession) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     name = session.get_inputs()[0].name
 
     def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:

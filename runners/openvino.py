@@ -7,11 +7,13 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as ops
+from openvino.preprocess import PrePostProcessor
 
-from ocr.types import BestClasses, Network
-from runners import int8
+from ocr.recognizer import TRAINED_WIDTH, WIDTHS
+from ocr.types import Pixels, TextMap
+from runners import int8, rewrites
 from runners.base import Options
-from runners.pipeline import PipelineRunner
+from runners.pipeline import OpenRecognizer, PipelineRunner
 
 
 class OpenVinoRunner(PipelineRunner):
@@ -25,18 +27,23 @@ class OpenVinoRunner(PipelineRunner):
         super().load()
         self.device = self._core.get_property("CPU", "FULL_DEVICE_NAME")
 
-    def open_detector(self, path: Path) -> Network:
-        model = self._read(path)
-        request, lock = self._compile(model)
+    def open_detector(self, path: Path) -> TextMap:
+        model = rewrites.without_transposed_convolutions(self._read(path))
+        build = PrePostProcessor(model)
+        build.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+        build.input().model().set_layout(openvino.Layout("NCHW"))
+        build.input().preprocess().convert_element_type(openvino.Type.f32).mean(127.5).scale(127.5)
+        request, lock = self._compile(build.build())
 
-        def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        def network(pixels: Pixels) -> NDArray[np.float32]:
             with lock:
-                return request.infer({0: batch}, share_inputs=True)[0]  # type: ignore[no-any-return]
+                return request.infer({0: pixels[np.newaxis]}, share_inputs=True)[0][0, 0]  # type: ignore[no-any-return]
 
         return network
 
-    def open_recognizer(self, path: Path) -> tuple[BestClasses, dict[str, str]]:
+    def open_recognizer(self, path: Path) -> OpenRecognizer:
         model = self._read(path)
+        narrowest = WIDTHS[0] if rewrites.as_if_padded(model, path) else TRAINED_WIDTH
         # The best class is found inside the engine: all 18710 probabilities of every step are 12 MB a batch
         probabilities = model.get_results()[0].input_value(0)
         best = ops.topk(probabilities, np.int64(1), axis=2, mode="max", sort="none", index_element_type="i64")
@@ -50,7 +57,7 @@ class OpenVinoRunner(PipelineRunner):
         # ONNX metadata of OpenVINO's frontend: a map without get(), only there if the file has any
         info = model.get_rt_info()
         metadata = info["framework"] if "framework" in info else {}  # noqa: SIM401
-        return network, {key: metadata[key].value for key in metadata}
+        return OpenRecognizer(network, {key: metadata[key].value for key in metadata}, narrowest)
 
     def _read(self, path: Path) -> openvino.Model:
         model = self._core.read_model(path)

@@ -3,14 +3,23 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ocr.detector import Detector
 from ocr.finder import Finder
 from ocr.models import locate
 from ocr.pipeline import Pipeline
-from ocr.recognizer import Recognizer
-from ocr.types import BestClasses, Network, Reading
+from ocr.recognizer import TRAINED_WIDTH, Recognizer
+from ocr.types import BestClasses, Reading, TextMap
 from runners.base import Options
+
+
+class OpenRecognizer(NamedTuple):
+    """A recognizer's network, the metadata of its file, and the narrowest input in pixels that it reads well."""
+
+    network: BestClasses
+    metadata: dict[str, str]
+    narrowest: int = TRAINED_WIDTH
 
 
 class PipelineRunner(ABC):
@@ -23,18 +32,19 @@ class PipelineRunner(ABC):
         self._pipeline: Pipeline | None = None
 
     @abstractmethod
-    def open_detector(self, path: Path) -> Network:
+    def open_detector(self, path: Path) -> TextMap:
         """A detector's network from an ONNX file."""
 
     @abstractmethod
-    def open_recognizer(self, path: Path) -> tuple[BestClasses, dict[str, str]]:
-        """A recognizer's network from an ONNX file, and the metadata of the file."""
+    def open_recognizer(self, path: Path) -> OpenRecognizer:
+        """A recognizer's network from an ONNX file."""
 
     def load(self) -> None:
         files = locate(self._options.model, self._options.model_dir)
         finder = Finder(Detector(self.open_detector(files.detector)), self._options.limits, glance=files.glance)
-        recognize, metadata = self.open_recognizer(files.recognizer)
-        self._pipeline = Pipeline(finder, Recognizer(recognize, charset(metadata)), self._options.limits)
+        opened = self.open_recognizer(files.recognizer)
+        recognizer = Recognizer(opened.network, charset(opened.metadata), narrowest=opened.narrowest)
+        self._pipeline = Pipeline(finder, recognizer, self._options.limits)
 
     def read(self, photo: bytes) -> Reading:
         if self._pipeline is None:

@@ -32,13 +32,13 @@ def find(
 
 
 def area(shape: tuple[int, ...]) -> int:
-    return shape[2] * shape[3]
+    return shape[0] * shape[1]
 
 
 def test_a_photo_without_text_gets_a_glance_and_no_more() -> None:
     boxes, shapes, reading = find(jpeg(page(4000, 3000)))
     assert boxes == []
-    assert shapes == [(1, 3, 608, 800)]
+    assert shapes == [(608, 800, 3)]
     assert list(reading.seconds) == ["decode", "first_look"]
 
 
@@ -67,7 +67,7 @@ def test_tiny_text_brings_a_look_at_the_whole_photo() -> None:
 def test_a_model_that_cannot_glance_looks_once_at_full_size() -> None:
     boxes, shapes, reading = find(jpeg(page(600, 500, (200, 300, 300, 14))), glance=0)
     assert len(boxes) == 1
-    assert [max(shape[2:]) for shape in shapes] == [928]
+    assert [max(shape[:2]) for shape in shapes] == [928]
     assert list(reading.seconds) == ["decode", "detect"]
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ocr.recognizer import WIDTHS, Recognizer
+from ocr.recognizer import TRAINED_WIDTH, WIDEST_BATCH, WIDTHS, Recognizer
 
 CHARSET = "abcdefghi "
 LEVEL = 20  # grey levels between two characters
@@ -44,9 +44,9 @@ def test_a_line_is_read_character_by_character(text: str) -> None:
     assert abs(score - (0.9 if text else 0)) < 1e-6
 
 
-@given(st.lists(texts, max_size=12))
-def test_lines_read_together_are_the_same_as_alone_and_keep_their_order(lines: list[str]) -> None:
-    recognizer = Recognizer(GreyIsCharacter(), CHARSET)
+@given(st.lists(texts, max_size=12), st.sampled_from([TRAINED_WIDTH, WIDTHS[0]]))
+def test_lines_read_together_are_the_same_as_alone_and_keep_their_order(lines: list[str], narrowest: int) -> None:
+    recognizer = Recognizer(GreyIsCharacter(), CHARSET, narrowest=narrowest)
     crops = [crop(text) for text in lines]
     together = [text for text, _ in recognizer(crops)]
     assert together == lines == [recognizer([one])[0][0] for one in crops]
@@ -73,16 +73,23 @@ def test_few_widths_are_ever_used(height: int, width: int) -> None:
     Recognizer(network, CHARSET)([np.zeros((height, width, 3), dtype=np.uint8)])
     assert network.shapes[0][:3] == (1, 3, 48)
     assert network.shapes[0][3] in WIDTHS
+    assert network.shapes[0][3] >= TRAINED_WIDTH
+
+
+def test_short_lines_are_read_in_narrow_inputs_with_some_room_if_the_network_can() -> None:
+    network = GreyIsCharacter()
+    Recognizer(network, CHARSET, narrowest=WIDTHS[0])([crop("abc"), crop("abcdef"), crop("abcdefghi" * 3)] * 4)
+    assert sorted(shape[3] for shape in network.shapes) == [128, 512, 512]  # lines of 48 and 96 pixels, and of 432
 
 
 def test_batches_are_bounded() -> None:
     network = GreyIsCharacter()
     Recognizer(network, CHARSET)([crop("abc")] * 50 + [crop("abcdefghi" * 12)] * 3)
-    assert all(batch == 1 or batch * width <= 1280 for batch, _, _, width in network.shapes)
+    assert all(batch == 1 or batch * width <= WIDEST_BATCH for batch, _, _, width in network.shapes)
 
 
-def test_every_width_has_two_batch_sizes_at_the_most() -> None:
+def test_every_width_has_few_batch_sizes() -> None:
     network = GreyIsCharacter()
     for count in range(1, 12):
         Recognizer(network, CHARSET)([crop("abc")] * count)
-    assert {batch for batch, _, _, width in network.shapes if width == WIDTHS[0]} == {1, 4}
+    assert {batch for batch, _, _, width in network.shapes if width == TRAINED_WIDTH} == {1, 2, 4}
