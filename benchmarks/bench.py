@@ -115,8 +115,9 @@ def run(labelled: list[LabelledPhoto], runner: str, model: str, peers: list[str]
         contestants |= {name: stack.enter_context(peer(name)) for name in peers}
         results = {name: Result(name) for name in contestants}
         samples = {name: stack.enter_context(sampled(pid)) for name, (_, pid) in contestants.items()}
-        for read, _ in contestants.values():
-            read(labelled[0].path)  # the first photo warms up
+        for photo in {photo.set: photo for photo in labelled}.values():  # one of each set warms up
+            for read, _ in contestants.values():
+                read(photo.path)
         for photo in tqdm(labelled, unit="photo", desc="one at a time"):
             for name, (read, _) in contestants.items():
                 seconds, found = read(photo.path)

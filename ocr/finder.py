@@ -72,6 +72,11 @@ class Finder:
         with reading.stage("detect"):
             return closer, self._look(closer, window)
 
+    def warm_up(self) -> None:
+        """Glance at blank photos of the usual shape, so that the engine is prepared for it."""
+        for size in ((3, 4), (4, 3)):
+            self._detector(np.zeros((*(self._glance * side // 4 for side in size), 3), dtype=np.uint8), 1.0)
+
     def _decode(self, data: bytes, reading: Reading, side: int, photo: Photo | None = None) -> Photo:
         """The photo with a longer side of at least `side` pixels, if it has them; `photo` itself if that is so."""
         if photo and max(photo.pixels.shape) >= min(side, photo.longer):

@@ -42,6 +42,8 @@ class PipelineRunner(ABC):
     def load(self) -> None:
         files = locate(self._options.model, self._options.model_dir)
         finder = Finder(Detector(self.open_detector(files.detector)), self._options.limits, glance=files.glance)
+        if files.glance:
+            finder.warm_up()
         opened = self.open_recognizer(files.recognizer)
         recognizer = Recognizer(opened.network, charset(opened.metadata), narrowest=opened.narrowest)
         self._pipeline = Pipeline(finder, recognizer, self._options.limits)

@@ -109,3 +109,10 @@ def test_a_doubtful_large_region_is_no_line_and_not_worth_another_decoding() -> 
     assert boxes == []
     assert len(shapes) == 1
     assert list(reading.seconds) == ["decode", "first_look"]
+
+
+def test_it_warms_up_with_the_shapes_of_usual_photos() -> None:
+    network = DarkIsText()
+    Finder(Detector(network), Limits(2000, 10**8, 0.5), glance=800).warm_up()
+    usual = [find(jpeg(page(*size)))[1] for size in ((4000, 3000), (3000, 4000))]
+    assert [[shape] for shape in network.shapes] == usual
