@@ -7,7 +7,7 @@ from PIL import Image
 
 from ocr.detector import Detector
 from ocr.finder import Finder
-from ocr.pipeline import Pipeline
+from ocr.pipeline import TRIED, Pipeline
 from ocr.recognizer import Recognizer
 from ocr.types import Limits
 from tests.unit.test_detector import DarkIsText, page
@@ -24,9 +24,11 @@ class LightEnd:
 
     def __init__(self, head_score: float) -> None:
         self.head_score = head_score
+        self.lines = 0
 
     def __call__(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         best, probability = np.zeros((len(batch), 8), dtype=np.int64), np.zeros((len(batch), 8), dtype=np.float32)
+        self.lines += len(batch)
         for index, line in enumerate(batch):
             dark = np.flatnonzero(np.abs(line.mean(axis=(0, 1))) > 0.05)
             columns = line.mean(axis=(0, 1))[: dark[-1]]
@@ -49,10 +51,10 @@ def bars(*, turned: bool = False) -> bytes:
     return png(np.ascontiguousarray(np.rot90(pixels, 2)) if turned else pixels)
 
 
-def pipeline(head_score: float = 0.6, min_score: float = 0.5) -> Pipeline:
+def pipeline(head_score: float = 0.6, min_score: float = 0.5, network: LightEnd | None = None) -> Pipeline:
     limits = Limits(max_side=2000, max_pixels=10**7, min_score=min_score)
     finder = Finder(Detector(DarkIsText()), limits, glance=800)
-    return Pipeline(finder, Recognizer(LightEnd(head_score), CHARSET), limits)
+    return Pipeline(finder, Recognizer(network or LightEnd(head_score), CHARSET), limits)
 
 
 def test_lines_come_in_reading_order_with_their_boxes() -> None:
@@ -65,6 +67,34 @@ def test_lines_come_in_reading_order_with_their_boxes() -> None:
 @pytest.mark.parametrize("head_score", [0.1, 0.6])
 def test_lines_on_their_head_are_read_turned(head_score: float) -> None:
     assert [line.text for line in pipeline(head_score).read(bars(turned=True)).lines] == ["a", "a"]
+
+
+class Illegible(LightEnd):
+    """Reads everything badly, whichever way up."""
+
+    def __call__(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        best, probability = super().__call__(batch)
+        return best, np.minimum(probability, np.float32(0.6))
+
+
+def columns(rows: int) -> NDArray[np.uint8]:
+    """Two columns of dark bars with their lighter end on the left: on their head."""
+    pixels = page(900, 800, *((x, 20 + 38 * row, 300, 16) for row in range(rows) for x in (60, 500)))
+    for row in range(rows):
+        for x in (60, 500):
+            pixels[22 + 38 * row : 34 + 38 * row, x + 5 : x + 100] = 90
+    return pixels
+
+
+@pytest.mark.parametrize(("rows", "read"), [(5, 20), (20, 40 + TRIED)])
+def test_of_many_illegible_lines_only_some_are_read_turned_too(rows: int, read: int) -> None:
+    network = Illegible(0.6)
+    assert len(pipeline(network=network).read(png(columns(rows))).lines) == 2 * rows
+    assert network.lines == read
+
+
+def test_all_of_many_lines_on_their_head_are_read_turned() -> None:
+    assert [line.text for line in pipeline().read(png(columns(20))).lines] == ["a"] * 40
 
 
 def test_lines_below_the_least_score_are_left_out() -> None:
