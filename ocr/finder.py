@@ -81,10 +81,9 @@ class Finder:
         """The photo with a longer side of at least `side` pixels, if it has them; `photo` itself if that is so."""
         if photo and max(photo.pixels.shape) >= min(side, photo.longer):
             return photo
+        most = round(self._limits.max_side * DETAIL)
         with reading.stage("decode"):
-            return decode(
-                data, needed_side=side, undrafted_side=self._limits.max_side, max_pixels=self._limits.max_pixels
-            )
+            return decode(data, needed_side=side, undrafted_side=most, max_pixels=self._limits.max_pixels)
 
     def _window(self, photo: Photo, seen: Sequence[Region], scale: float) -> Window:
         """What to look at more closely; its scale is that of the glance if that was close enough."""

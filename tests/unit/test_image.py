@@ -1,5 +1,6 @@
 import io
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -146,7 +147,35 @@ def test_too_little_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
     with pytest.raises(MemoryError):
+        decode(encoded(flag(), "PNG"), needed_side=2000, max_pixels=10**6)
+
+
+def test_nor_is_it_in_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+    def imdecode(*_: object) -> None:
+        error = cv2.error("Failed to allocate")
+        error.code = cv2.Error.StsNoMem
+        raise error
+
+    monkeypatch.setattr("cv2.imdecode", imdecode)
+    with pytest.raises(MemoryError):
         decode(encoded(flag(), "JPEG"), needed_side=2000, max_pixels=10**6)
+
+
+@pytest.mark.parametrize("size", [(401, 299), (640, 479)])
+@pytest.mark.parametrize("needed", [50, 100, 200, 2000])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_opencv_and_pillow_decode_alike(
+    size: tuple[int, int], needed: int, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encoded(Image.radial_gradient("L").resize(size).convert("RGB"), "JPEG", **options)
+    ours = decode(data, needed_side=needed, max_pixels=10**6)
+    monkeypatch.setattr("ocr.image._jpeg", lambda *_: None)
+    pillows = decode(data, needed_side=needed, max_pixels=10**6)
+    assert (ours.width, ours.height) == (pillows.width, pillows.height) == size
+    assert max(ours.pixels.shape) == max(pillows.pixels.shape)
+    smallest = np.minimum(ours.pixels.shape, pillows.pixels.shape)
+    difference = np.abs(ours.pixels[: smallest[0]].astype(int) - pillows.pixels[: smallest[0]])
+    assert difference.max() < 8
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
@@ -157,9 +186,12 @@ def test_an_orientation_that_does_not_exist_is_upright(orientation: int) -> None
     assert (photo.width, photo.height) == photo.pixels.shape[1::-1] == (48, 32)
 
 
-@pytest.mark.parametrize(("kind", "longer"), [("JPEG", 500), ("PNG", 2000)])
-def test_only_what_can_be_drafted_is_decoded_small(kind: str, longer: int) -> None:
-    data = encoded(Image.new("RGB", (4000, 3000)), kind)
+@pytest.mark.parametrize(
+    ("kind", "options", "longer"),
+    [("JPEG", {}, 500), ("JPEG", {"progressive": True}, 2000), ("PNG", {}, 2000)],
+)
+def test_only_what_then_takes_less_time_is_decoded_small(kind: str, options: dict[str, object], longer: int) -> None:
+    data = encoded(Image.new("RGB", (4000, 3000)), kind, **options)
     photo = decode(data, needed_side=500, undrafted_side=2000, max_pixels=10**8)
     assert max(photo.pixels.shape) == longer
     assert photo.longer == 4000
