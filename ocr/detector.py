@@ -22,7 +22,7 @@ STRIDE = 32  # the network halves its input five times
 SIDES = (32, 64, 96, 128, 160, 192, 256, 320, 384, 448, 512, 608, 704, 800, 928, 1088, 1280, 1504, 1760, 2016)
 """Longer sides of an input in pixels: few, because an engine needs 60-100 ms and memory for each new shape."""
 
-STRIP = 1_300_000  # pixels; larger inputs go through the network in strips, because the largest decides its memory
+STRIP = 850_000  # pixels; larger inputs go through the network in strips, because the largest decides its memory
 OVERLAP = 128  # pixels that two strips share; with 64, PP-OCRv4 cut a line in two at the seam
 
 

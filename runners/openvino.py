@@ -1,12 +1,12 @@
 """The runner on OpenVINO, for Intel and AMD processors, and ARM ones too."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 import openvino
 from numpy.typing import NDArray
-from openvino import opset13 as ops
 from openvino.preprocess import PrePostProcessor
 
 from ocr.recognizer import TRAINED_WIDTH, WIDTHS
@@ -14,6 +14,9 @@ from ocr.types import Pixels, TextMap
 from runners import int8, rewrites
 from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner
+
+DETECTOR_CACHE = {"CPU_RUNTIME_CACHE_CAPACITY": 300}
+"""OpenVINO keeps what it prepared for a shape, to be faster the second time: 6 MB. This is room for ten of them."""
 
 
 class OpenVinoRunner(PipelineRunner):
@@ -33,7 +36,7 @@ class OpenVinoRunner(PipelineRunner):
         build.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
         build.input().model().set_layout(openvino.Layout("NCHW"))
         build.input().preprocess().convert_element_type(openvino.Type.f32).mean(127.5).scale(127.5)
-        request, lock = self._compile(build.build())
+        request, lock = self._compile(build.build(), DETECTOR_CACHE)
 
         def network(pixels: Pixels) -> NDArray[np.float32]:
             with lock:
@@ -44,10 +47,7 @@ class OpenVinoRunner(PipelineRunner):
     def open_recognizer(self, path: Path) -> OpenRecognizer:
         model = self._read(path)
         narrowest = WIDTHS[0] if rewrites.as_if_padded(model, path) else TRAINED_WIDTH
-        # The best class is found inside the engine: all 18710 probabilities of every step are 12 MB a batch
-        probabilities = model.get_results()[0].input_value(0)
-        best = ops.topk(probabilities, np.int64(1), axis=2, mode="max", sort="none", index_element_type="i64")
-        request, lock = self._compile(openvino.Model([best.output(1), best.output(0)], model.get_parameters()))
+        request, lock = self._compile(rewrites.best_classes(model))
 
         def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             with lock:
@@ -65,10 +65,10 @@ class OpenVinoRunner(PipelineRunner):
             int8.quantize(model, path)
         return model
 
-    def _compile(self, model: openvino.Model) -> tuple[openvino.InferRequest, Lock]:
+    def _compile(self, model: openvino.Model, config: Mapping[str, int] = {}) -> tuple[openvino.InferRequest, Lock]:
         # One stream: it uses all cores for one photo, and memory is per stream. Calls of other threads
         # wait at the lock, not inside the engine.
         compiled = self._core.compile_model(
-            model, "CPU", {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": self._options.threads}
+            model, "CPU", {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": self._options.threads, **config}
         )
         return compiled.create_infer_request(), Lock()

@@ -11,7 +11,7 @@ from openvino import opset13 as ops
 
 from ocr.models import fingerprint, locate
 from runners import rewrites
-from runners.rewrites import as_if_padded, without_transposed_convolutions
+from runners.rewrites import as_if_padded, best_classes, without_transposed_convolutions
 
 CHANNELS = 3
 
@@ -37,6 +37,25 @@ def head(*, normalized: bool = False, strides: tuple[int, int] = (2, 2), last: s
     given = ops.parameter([-1, 5, -1, -1], np.float32)
     inner = ops.relu(doubled(given, random(5, CHANNELS, 2, 2)))
     return openvino.Model([getattr(ops, last)(doubled(inner, random(CHANNELS, 1, 2, 2)))], [given])
+
+
+def classifier(classes: int, *, softmax: bool = True, columns: int = 7) -> openvino.Model:
+    """The end of a recognizer: columns with five features to the probabilities of classes."""
+    given = ops.parameter([-1, columns, 5], np.float32)
+    logits = ops.matmul(given, ops.constant(5 * random(5, classes)), transpose_a=False, transpose_b=False)
+    return openvino.Model([ops.softmax(logits, 2) if softmax else logits], [given])
+
+
+@pytest.mark.parametrize("classes", [60, 53, 1])  # 6 groups of 10; a prime, that is one group; a single class
+@pytest.mark.parametrize("softmax", [True, False])
+def test_the_best_class_is_that_of_all_probabilities(classes: int, softmax: bool) -> None:
+    given = random(2, 7, 5)
+    probabilities = answer(classifier(classes, softmax=softmax), given)
+    answers = openvino.compile_model(
+        best_classes(classifier(classes, softmax=softmax)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )(given)
+    assert answers[0].tolist() == probabilities.argmax(axis=2, keepdims=True).tolist()
+    np.testing.assert_allclose(answers[1], probabilities.max(axis=2, keepdims=True), rtol=1e-5)
 
 
 def kinds(model: openvino.Model) -> list[str]:
