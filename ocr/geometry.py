@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from ocr.types import Pixels, Polygon, box
 
+SMALL = 96  # pixels of height; a higher line is halved at least before it is read, so it needs no finer resampling
+
 
 def corners(center: Sequence[float], size: Sequence[float], angle: float) -> Polygon:
     """The corners of a rotated rectangle as cv2.minAreaRect gives it, clockwise from its top left one.
@@ -34,16 +36,21 @@ def crop(pixels: Pixels, polygon: Polygon) -> Pixels:
     The turn is PaddleOCR's rule (tools/infer/utility.py, get_rotate_crop_image): such a polygon holds a
     line that runs from bottom to top or from top to bottom.
     """
+    polygon = np.round(polygon)
     width, height = (max(1, int(side)) for side in side_lengths(polygon))
+    left, top = (max(0, int(value)) for value in polygon[0])
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
-    straight = cv2.warpPerspective(
-        pixels,
-        cv2.getPerspectiveTransform(polygon, target),
-        (width, height),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.rot90(straight) if height >= 1.5 * width else straight  # type: ignore[return-value]
+    if np.array_equal(polygon, target + np.array([left, top])):  # level: nothing to straighten
+        straight = pixels[top : top + height, left : left + width]
+    else:
+        straight = cv2.warpPerspective(  # type: ignore[assignment]
+            pixels,
+            cv2.getPerspectiveTransform(polygon, target),
+            (width, height),
+            flags=cv2.INTER_CUBIC if height < SMALL else cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    return cv2.rotate(straight, cv2.ROTATE_90_COUNTERCLOCKWISE) if height >= 1.5 * width else straight  # type: ignore[return-value]
 
 
 def reading_order(polygons: Sequence[Polygon]) -> list[int]:
