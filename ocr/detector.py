@@ -24,6 +24,7 @@ SIDES = (32, 64, 96, 128, 160, 192, 256, 320, 384, 448, 512, 608, 704, 800, 928,
 
 STRIP = 850_000  # pixels; larger inputs go through the network in strips, because the largest decides its memory
 OVERLAP = 128  # pixels that two strips share; with 64, PP-OCRv4 cut a line in two at the seam
+SHORTEST = 3 * OVERLAP  # pixels; of shorter strips across a broad picture more than half would be looked at twice
 
 
 class Region(NamedTuple):
@@ -72,8 +73,8 @@ def side_of(length: float) -> int:
 
 
 def strips(length: int, breadth: int) -> Iterator[tuple[int, int, slice]]:
-    """Equal overlapping parts of `length` pixels, none above STRIP: start, end, and the slice that is its own."""
-    count = max(1, math.ceil((length - OVERLAP) / max(STRIDE, STRIP / breadth - OVERLAP)))
+    """Equal overlapping parts of `length` pixels, about STRIP at most: start, end, and the slice that is its own."""
+    count = max(1, math.ceil((length - OVERLAP) / (max(STRIP / breadth, SHORTEST) - OVERLAP)))
     size = math.ceil((length + (count - 1) * OVERLAP) / count / STRIDE) * STRIDE
     starts = [round(index * (length - size) / max(1, count - 1)) for index in range(count)]
     seams = [0, *((before + size + after) // 2 for before, after in itertools.pairwise(starts)), length]

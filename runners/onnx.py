@@ -2,25 +2,31 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from ocr.types import TextMap, planes
+from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner
 
 
 class OnnxRunner(PipelineRunner):
     """ONNX Runtime's CPU provider."""
 
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self._lock = Lock()  # a network uses all cores: two at a time are slower than one after the other
+
     def open_detector(self, path: Path) -> TextMap:
-        network = _network(self._session(path))
+        network = self._network(self._session(path))
         return lambda pixels: network(planes(pixels)[np.newaxis])[0, 0]
 
     def open_recognizer(self, path: Path) -> OpenRecognizer:
         session = self._session(path)
-        probable = _network(session)
+        probable = self._network(session)
 
         def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             probabilities = probable(batch)
@@ -34,14 +40,14 @@ class OnnxRunner(PipelineRunner):
         options.intra_op_num_threads = self._options.threads
         options.enable_cpu_mem_arena = False  # the arena keeps the peak of every shape for ever
         options.enable_mem_pattern = False  # so do the patterns: 207 MB become 150
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads would burn a core
+        options.add_session_config_entry("session.force_spinning_stop", "1")  # idle threads would burn a core
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
+    def _network(self, session: onnxruntime.InferenceSession) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+        name = session.get_inputs()[0].name
 
-def _network(session: onnxruntime.InferenceSession) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    name = session.get_inputs()[0].name
+        def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            with self._lock:
+                return session.run(None, {name: batch})[0]  # type: ignore[no-any-return]
 
-    def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        return session.run(None, {name: batch})[0]  # type: ignore[no-any-return]
-
-    return network
+        return network

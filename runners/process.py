@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -21,18 +22,6 @@ from runners import RUNNERS
 from runners.base import Options
 
 ROOT = Path(__file__).resolve().parent.parent
-
-FRUGAL = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "4194304",
-    "MALLOC_TRIM_THRESHOLD_": "8388608",
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0",
-}
-"""Environment in which the child needs less memory: 850 MB in place of 1150 for all processes, over random photos.
-
-glibc's allocator gives large blocks back at once; with a threshold of 1 MiB, what a JPEG is decoded to is one of
-these, and decoding takes a quarter longer. OpenVINO has a cache of its own above that of oneDNN.
-"""
 
 GRACE = 5.0
 """Seconds that a child with nothing left to do has to end; one that is frozen never would."""
@@ -63,11 +52,12 @@ class RunnerProcess:
         Raises:
             RunnerUnavailable: the runner cannot be loaded here.
         """
-        job = json.dumps({"runner": RUNNERS[runner].runner, "options": asdict(options)}, default=str)
+        entry = RUNNERS[runner]
+        job = json.dumps({"runner": entry.runner, "options": asdict(options)}, default=str)
         pairs: list[tuple[socket.socket, socket.socket]] = []
         try:
             pairs.extend(socket.socketpair() for _ in range(1 + slots))
-            process = _popen(job, [pair[1] for pair in pairs])
+            process = _popen(job, entry.environment, [pair[1] for pair in pairs])
         except OSError as error:  # no more file descriptors, processes or memory
             for end in chain(*pairs):
                 end.close()
@@ -147,7 +137,7 @@ class RunnerProcess:
         self._process.kill()
 
 
-def _popen(job: str, theirs: list[socket.socket]) -> subprocess.Popen[bytes]:
+def _popen(job: str, settings: Mapping[str, str], theirs: list[socket.socket]) -> subprocess.Popen[bytes]:
     """Start the child with its ends of the sockets, which are closed here."""
     descriptors = [end.fileno() for end in theirs]
     environment = {name: value for name, value in os.environ.items() if name != "API_AUTH_KEY"}
@@ -156,7 +146,7 @@ def _popen(job: str, theirs: list[socket.socket]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "runners.child", job, *map(str, descriptors)],
             cwd=ROOT,
-            env=environment | FRUGAL,
+            env=environment | dict(settings),
             stdin=subprocess.DEVNULL,
             pass_fds=descriptors,
             start_new_session=True,
