@@ -2,23 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from ocr.types import TextMap, planes
-from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner
 
 
 class OnnxRunner(PipelineRunner):
     """ONNX Runtime's CPU provider."""
-
-    def __init__(self, options: Options) -> None:
-        super().__init__(options)
-        self._lock = Lock()  # a network uses all cores: two at a time are slower than one after the other
 
     def open_detector(self, path: Path) -> TextMap:
         network = self._network(self._session(path))
@@ -47,7 +41,7 @@ class OnnxRunner(PipelineRunner):
         name = session.get_inputs()[0].name
 
         def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-            with self._lock:
+            with self._cores:
                 return session.run(None, {name: batch})[0]  # type: ignore[no-any-return]
 
         return network

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import openvino
@@ -36,10 +35,10 @@ class OpenVinoRunner(PipelineRunner):
         build.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
         build.input().model().set_layout(openvino.Layout("NCHW"))
         build.input().preprocess().convert_element_type(openvino.Type.f32).mean(127.5).scale(127.5)
-        request, lock = self._compile(build.build(), DETECTOR_CACHE)
+        request = self._compile(build.build(), DETECTOR_CACHE)
 
         def network(pixels: Pixels) -> NDArray[np.float32]:
-            with lock:
+            with self._cores:
                 return request.infer({0: pixels[np.newaxis]}, share_inputs=True)[0][0, 0]  # type: ignore[no-any-return]
 
         return network
@@ -47,10 +46,10 @@ class OpenVinoRunner(PipelineRunner):
     def open_recognizer(self, path: Path) -> OpenRecognizer:
         model = self._read(path)
         narrowest = WIDTHS[0] if rewrites.as_if_padded(model, path) else TRAINED_WIDTH
-        request, lock = self._compile(rewrites.best_classes(model))
+        request = self._compile(rewrites.best_classes(model))
 
         def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-            with lock:
+            with self._cores:
                 result = request.infer({0: batch}, share_inputs=True)
                 return result[0][..., 0], result[1][..., 0]
 
@@ -65,10 +64,9 @@ class OpenVinoRunner(PipelineRunner):
             int8.quantize(model, path)
         return model
 
-    def _compile(self, model: openvino.Model, config: Mapping[str, int] = {}) -> tuple[openvino.InferRequest, Lock]:
-        # One stream: it uses all cores for one photo, and memory is per stream. Calls of other threads
-        # wait at the lock, not inside the engine.
+    def _compile(self, model: openvino.Model, config: Mapping[str, int] = {}) -> openvino.InferRequest:
+        # One stream: it uses all cores for one photo, and memory is per stream
         compiled = self._core.compile_model(
             model, "CPU", {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": self._options.threads, **config}
         )
-        return compiled.create_infer_request(), Lock()
+        return compiled.create_infer_request()

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 from ocr.detector import Detector
@@ -30,6 +31,7 @@ class PipelineRunner(ABC):
     def __init__(self, options: Options) -> None:
         self._options = options
         self._pipeline: Pipeline | None = None
+        self._cores = Lock()  # a network uses all of them: two at a time are slower than one after the other
 
     @abstractmethod
     def open_detector(self, path: Path) -> TextMap:
