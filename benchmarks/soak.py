@@ -4,7 +4,7 @@
 
 Draws photos of random sizes and shapes, reads each alone, then sends thousands of requests: first with restarts and
 kills in between, then without. Starts the service itself, on the loopback address. Prints a table of what was found
-beside what is allowed, and exits with 1 if something is not. Takes about half an hour on two cores.
+beside what is allowed, and exits with 1 if something is not. Takes about ten minutes on two cores.
 """
 
 import argparse

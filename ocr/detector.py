@@ -20,7 +20,7 @@ SMALLEST_SIDE = 3  # pixels of the network's map; smaller regions are noise
 MOST_REGIONS = 1000
 STRIDE = 32  # the network halves its input five times
 SIDES = (32, 64, 96, 128, 160, 192, 256, 320, 384, 448, 512, 608, 704, 800, 928, 1088, 1280, 1504, 1760, 2016)
-"""Longer sides of an input in pixels: few, because an engine needs 60-100 ms and memory for each new shape."""
+"""Longer sides of an input in pixels: few, because an engine needs 30-60 ms and memory for each new shape."""
 
 STRIP = 850_000  # pixels; larger inputs go through the network in strips, because the largest decides its memory
 OVERLAP = 128  # pixels that two strips share; with 64, PP-OCRv4 cut a line in two at the seam
