@@ -22,7 +22,7 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve key test lint bench soak lock pictures clean
+.PHONY: help setup serve bento key test lint bench soak lock pictures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, 
 serve: setup key ## serve on port 8000, with a fresh key in .env if there is none
 	@$(VENV)/bin/python -m settings
 	@exec $(VENV)/bin/bentoml serve service:OcrService
+
+bento: setup ## build the bento of TARGET; `bentoml serve` and `bentoml containerize` take it
+	@$(VENV)/bin/bentoml build --bentofile $(BENTOFILE) .
+BENTOFILE = $(if $(filter openvino,$(TARGET)),bentofile.yaml,deploy/bentofile.$(TARGET).yaml)
 
 test: $(TEST_VENV)/test.installed lint ## install what the tests need and run them all
 	$(TEST_VENV)/bin/python -m pytest $(PYTEST_ARGS)

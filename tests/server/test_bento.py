@@ -1,0 +1,75 @@
+"""What `bentoml build` makes, and that it serves."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from tests.conftest import DATA
+from tests.server.conftest import ROOT, VENV, copy_project, environment, free_port, wait_until_ready
+
+KEY = "a-key-that-must-not-be-built-in"
+BENTOFILES = {"openvino": "bentofile.yaml", "onnx": "deploy/bentofile.onnx.yaml"}
+SERVES = {path.name for path in ROOT.glob("*.py")} | {"auth", "ocr", "runners", "web"}
+BESIDE = {"pyproject.toml", "requirements", "LICENSE", "NOTICE", "README.md", "bentofile.yaml"}
+
+
+def build(folder: Path, home: Path, target: str) -> Path:
+    """Build a target's bento in a copy of the project that has a key in its .env; the folder of the bento."""
+    copy_project(folder)
+    (folder / ".env").write_text(f"API_AUTH_KEY={KEY}\n", "utf-8")
+    command = [f"{VENV}/bin/bentoml", "build", "--bentofile", BENTOFILES[target], "."]
+    subprocess.run(command, cwd=folder, env=environment(BENTOML_HOME=str(home), API_AUTH_KEY=KEY), check=True)
+    (bento,) = (home / "bentos").glob("*/*/")
+    return bento
+
+
+def pins(requirements: Path) -> set[str]:
+    """Every name with its version, and every hash."""
+    return set(re.findall(r"^[\w.-]+==[\w.]+|sha256:\w+", requirements.read_text("utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("target", BENTOFILES)
+def test_a_bento_holds_what_serves_and_the_requirements_as_tested(target: str, tmp_path: Path) -> None:
+    bento = build(tmp_path / "project", tmp_path / "home", target)
+    assert {path.name for path in (bento / "src").iterdir()} == SERVES | BESIDE
+    assert [path.name for path in (bento / "src" / "requirements").iterdir()] == [f"{target}.txt"]
+    assert (bento / "src" / "runners" / "int8.json").exists()
+    pinned = bento / "env" / "python" / "requirements.txt"
+    assert pins(pinned) == pins(ROOT / "requirements" / f"{target}.txt")
+    assert "://" not in pinned.read_text("utf-8")
+    files = [path for path in bento.rglob("*") if path.is_file()]
+    assert not [path for path in files if KEY in path.read_text("utf-8", errors="replace")]
+
+
+def test_a_bento_serves_from_any_folder(tmp_path: Path) -> None:
+    home, elsewhere, log, port = tmp_path / "home", tmp_path / "elsewhere", tmp_path / "serve.log", free_port()
+    bento = build(tmp_path / "project", home, "openvino")
+    (tmp_path / "project").rename(tmp_path / "gone")
+    elsewhere.mkdir()
+    settings = {"BENTOML_HOME": str(home), "API_AUTH_KEY": KEY, "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(port)}
+    tag = f"{bento.parent.name}:{bento.name}"
+    with (
+        log.open("w") as out,
+        subprocess.Popen(
+            [f"{VENV}/bin/bentoml", "serve", tag],
+            cwd=elsewhere,
+            env=environment(**settings),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            wait_until_ready(port, process, log)
+            picture = {"file": (DATA / "strip.png").read_bytes()}
+            answer = httpx.post(f"http://127.0.0.1:{port}/ocr", headers={"api-key": KEY}, files=picture, timeout=60)
+            assert answer.json()["result"]["texts"] == ["Exit"]
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+    assert "Traceback" not in log.read_text("utf-8")
