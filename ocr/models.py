@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def locate(model: str, folder: Path | None = None) -> ModelFiles:
     raise RunnerUnavailable(f"model {model} comes with the package {wheels[0]}, which is not installed")
 
 
+@cache
 def fingerprint(path: Path) -> str:
     """What a model file is known by, wherever it lies: its SHA-256."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

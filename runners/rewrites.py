@@ -143,9 +143,10 @@ def as_if_padded(model: openvino.Model, path: Path) -> bool:
     and leaves the model as it is, if it is none that we know; `path` is the file that it was read from.
     """
     known: dict[str, list[list[float]]] = json.loads(PADDING.read_text("utf-8"))
-    if fingerprint(path) not in known:
+    channels = known.get(fingerprint(path))
+    if channels is None:
         return False
-    *means, column = (np.array(values, dtype=np.float32).reshape(1, -1, 1, 1) for values in known[fingerprint(path)])
+    *means, column = (np.array(values, dtype=np.float32).reshape(1, -1, 1, 1) for values in channels)
     width = ops.gather(ops.shape_of(model.input(0), "i64"), np.int64(3), np.int64(0))
     share = ops.minimum(ops.divide(ops.convert(width, "f32"), np.float32(TRAINED_WIDTH)), np.float32(1))
     for node, mean in zip(pools(model), means, strict=True):
