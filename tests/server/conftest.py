@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,17 +74,32 @@ def environment(**more: str) -> dict[str, str]:
     return ours | {"PYTHONWARNINGS": "default", "PYTHONUNBUFFERED": "1"} | more
 
 
-def start(folder: Path, log: Path, **more: str) -> subprocess.Popen[str]:
+MAKE_SERVE = ["make", "serve", f"VENV={VENV}", "TARGET=test", f"PYTHON={sys.executable}"]
+
+
+@contextmanager
+def started(
+    command: list[str], folder: Path, log: Path, probe: str = "/readyz", **more: str
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A service that `command` starts in `folder`, with settings, until the block ends: its process and its port."""
+    port = free_port()
     with log.open("w") as out:
-        return subprocess.Popen(
-            ["make", "serve", f"VENV={VENV}", "TARGET=test", f"PYTHON={sys.executable}"],
+        process = subprocess.Popen(
+            command,
             cwd=folder,
-            env=environment(**more),
+            env=environment(HTTP_PORT=str(port), **more),
             stdout=out,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
+    try:
+        wait_until_ready(port, process, log, probe)
+        yield process, port
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[str], log: Path, probe: str = "/readyz") -> None:
@@ -112,16 +128,10 @@ def until_taken_in(served: Served, photos: int) -> None:
 def run(folder: Path, probe: str = "/readyz", **more: str) -> Iterator[Served]:
     """Serve from a copy of the project in `folder`, with settings, until the caller is done with it."""
     copy_project(folder)
-    port, log = free_port(), folder / "serve.log"
-    process = start(folder, log, HTTP_PORT=str(port), **more)
-    try:
-        wait_until_ready(port, process, log, probe)
+    log = folder / "serve.log"
+    with started(MAKE_SERVE, folder, log, probe, **more) as (process, port):
         key = (folder / ".env").read_text("utf-8").strip().removeprefix("API_AUTH_KEY=")
         yield Served(port, key, process, log, folder)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
 
 
 @pytest.fixture(scope="package")

@@ -1,8 +1,6 @@
 """What `bentoml build` makes, and that it serves."""
 
-import os
 import re
-import signal
 import subprocess
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import httpx2 as httpx
 import pytest
 
 from tests.conftest import DATA
-from tests.server.conftest import ROOT, VENV, copy_project, environment, free_port, wait_until_ready
+from tests.server.conftest import ROOT, VENV, copy_project, environment, started
 
 KEY = "a-key-that-must-not-be-built-in"
 BENTOFILES = {"openvino": "bentofile.yaml", "onnx": "deploy/bentofile.onnx.yaml"}
@@ -47,29 +45,13 @@ def test_a_bento_holds_what_serves_and_the_requirements_as_tested(target: str, t
 
 
 def test_a_bento_serves_from_any_folder(tmp_path: Path) -> None:
-    home, elsewhere, log, port = tmp_path / "home", tmp_path / "elsewhere", tmp_path / "serve.log", free_port()
+    home, elsewhere, log = tmp_path / "home", tmp_path / "elsewhere", tmp_path / "serve.log"
     bento = build(tmp_path / "project", home, "openvino")
     (tmp_path / "project").rename(tmp_path / "gone")
     elsewhere.mkdir()
-    settings = {"BENTOML_HOME": str(home), "API_AUTH_KEY": KEY, "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(port)}
-    tag = f"{bento.parent.name}:{bento.name}"
-    with (
-        log.open("w") as out,
-        subprocess.Popen(
-            [f"{VENV}/bin/bentoml", "serve", tag],
-            cwd=elsewhere,
-            env=environment(**settings),
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            wait_until_ready(port, process, log)
-            picture = {"file": (DATA / "strip.png").read_bytes()}
-            answer = httpx.post(f"http://127.0.0.1:{port}/ocr", headers={"api-key": KEY}, files=picture, timeout=60)
-            assert answer.json()["result"]["texts"] == ["Exit"]
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
+    command = [f"{VENV}/bin/bentoml", "serve", f"{bento.parent.name}:{bento.name}"]
+    with started(command, elsewhere, log, BENTOML_HOME=str(home), API_AUTH_KEY=KEY) as (_, port):
+        picture = {"file": (DATA / "strip.png").read_bytes()}
+        answer = httpx.post(f"http://127.0.0.1:{port}/ocr", headers={"api-key": KEY}, files=picture, timeout=60)
+        assert answer.json()["result"]["texts"] == ["Exit"]
     assert "Traceback" not in log.read_text("utf-8")
