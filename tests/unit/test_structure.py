@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,11 @@ def test_the_service_loads_no_engine_and_no_opencv() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert printed.stdout.strip() == "[]"
+
+
+def test_openvino_has_nothing_to_report_with() -> None:
+    assert find_spec("openvino") is not None
+    assert find_spec("openvino_telemetry") is None  # importing OpenVINO would have it write to Google Analytics
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
