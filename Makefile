@@ -22,10 +22,10 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve bento key test lint bench soak lock pictures clean
+.PHONY: help setup serve bento image image-test key test lint bench soak lock platforms sbom audit clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx) in .venv
 
@@ -36,6 +36,17 @@ serve: setup key ## serve on port 8000, with a fresh key in .env if there is non
 bento: setup ## build the bento of TARGET; `bentoml serve` and `bentoml containerize` take it
 	@$(VENV)/bin/bentoml build --bentofile $(BENTOFILE) .
 BENTOFILE = $(if $(filter openvino,$(TARGET)),bentofile.yaml,deploy/bentofile.$(TARGET).yaml)
+
+# From the folder of temporary files: BentoML reads a Dockerfile's template only below the folder it is started in.
+# In Docker's format, with podman and buildah too: the other one has no health check.
+image: bento ## make the image mtphotos-ocr:TARGET with CONTAINER (docker, podman or buildah)
+	@cd "$${TMPDIR:-/tmp}" && BUILDAH_FORMAT=docker $(abspath $(VENV))/bin/bentoml containerize $(BENTO):latest --backend $(CONTAINER) \
+	$(if $(filter openvino,$(TARGET)),-t mtphotos-ocr:latest) -t mtphotos-ocr:$(TARGET) $(IMAGE_ARGS)
+BENTO = $(if $(filter openvino,$(TARGET)),mtphotos-ocr,mtphotos-ocr-$(TARGET))
+CONTAINER ?= $(or $(firstword $(foreach tool,docker podman,$(shell command -v $(tool)))),docker)
+
+image-test: image $(TEST_VENV)/test.installed ## make the image and use it: photos, restarts, stops, no memory
+	CONTAINER=$(CONTAINER) IMAGE=mtphotos-ocr:$(TARGET) $(TEST_VENV)/bin/python -m pytest tests/image $(PYTEST_ARGS)
 
 test: $(TEST_VENV)/test.installed lint ## install what the tests need and run them all
 	$(TEST_VENV)/bin/python -m pytest $(PYTEST_ARGS)
@@ -51,10 +62,28 @@ bench: $(TEST_VENV)/test.installed ## speed, accuracy and memory beside the peer
 soak: $(TEST_VENV)/test.installed ## thousands of requests, restarts and kills: is one lost, is memory given back?
 	$(TEST_VENV)/bin/python -m benchmarks.soak $(SOAK_ARGS)
 
-lock: ## pin the newest packages that fit in requirements/
-	$(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet uv
+lock: $(LOCK_VENV)/tools.installed ## pin the newest packages that fit in requirements/
 	for target in openvino onnx; do $(COMPILE) --extra $$target -o requirements/$$target.txt || exit; done
 	$(COMPILE) --extra openvino --extra onnx --group test -o requirements/test.txt
+	$(MAKE) platforms
+
+platforms: $(LOCK_VENV)/tools.installed ## whether what is pinned can be installed on x86-64 and ARM64, without a compiler
+	for target in openvino onnx; do for platform in x86_64-manylinux_2_28 aarch64-manylinux_2_35; do \
+	$(LOCK_VENV)/bin/uv pip install --quiet --dry-run --target $(LOCK_VENV)/none --python-version 3.11 \
+	--python-platform $$platform --no-deps --require-hashes --only-binary :all: -r requirements/$$target.txt || exit; \
+	done; done
+
+sbom: setup $(LOCK_VENV)/tools.installed ## the software bill of materials of TARGET, as CycloneDX: sbom-TARGET.json
+	$(LOCK_VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	--output-file sbom-$(TARGET).json $(VENV)/bin/python
+
+audit: $(LOCK_VENV)/tools.installed ## whether a pinned package of TARGET has a known vulnerability, by PyPI's advisories
+	$(LOCK_VENV)/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$(TARGET).txt
+
+$(LOCK_VENV)/tools.installed:
+	$(PYTHON) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/pip install --quiet uv cyclonedx-bom pip-audit
+	@touch $@
+
 COMPILE = $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command 'make lock' pyproject.toml
 

@@ -1,4 +1,4 @@
-"""Every setting, its unit and its default: environment variables, or lines of a .env file."""
+"""Every setting, its unit and its default: environment variables, lines of a .env file, or files in /run/secrets."""
 
 import math
 import os
@@ -11,6 +11,9 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SECRETS = Path("/run/secrets")
+"""Where containers find secrets: a file with the name of the setting, such as api_auth_key."""
+
 
 def every_address() -> IPv4Address | IPv6Address:
     """The address that listens on IPv4 and IPv6, or on IPv4 alone where there is no IPv6."""
@@ -22,14 +25,17 @@ def every_address() -> IPv4Address | IPv6Address:
     return IPv6Address("::")
 
 
-def usable_cores() -> int:
+def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """The cores that this process may use: its affinity, and the CPU limit of its container if there is one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
-        return max(1, min(cores, math.ceil(int(quota) / int(period))))
-    except (OSError, ValueError):  # no cgroup v2, or the quota is "max"
-        return cores
+    for names in [("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")]:  # v2; v1, as on Synology
+        try:
+            quota, period = (int(number) for name in names for number in (cgroup / name).read_text("ascii").split())
+        except (OSError, ValueError):  # the other version, or the quota is "max"
+            continue
+        if quota > 0:
+            return max(1, min(cores, math.ceil(quota / period)))
+    return cores
 
 
 class SettingsError(ValueError):
@@ -109,14 +115,17 @@ def load() -> Settings:
     """The settings of this process.
 
     Raises:
-        SettingsError: a value is wrong, or .env cannot be read; the message has no secret in it.
+        SettingsError: a value is wrong, or a file cannot be read; the message has no secret in it.
     """
     if Path(".env").is_dir():
         raise SettingsError(".env is a folder; it must be a file (Docker makes a folder of a file that is missing)")
     try:
-        return Settings()
-    except (OSError, UnicodeError) as error:
-        raise SettingsError(f".env cannot be read; save it as UTF-8 text ({type(error).__name__})") from None
+        return Settings(_secrets_dir=SECRETS if SECRETS.is_dir() else None)
+    except OSError as error:
+        problem = f"{error.filename} cannot be read ({error.strerror})"
+        raise SettingsError(f"{problem}; allow the user that the service runs as to read it") from None
+    except UnicodeError:
+        raise SettingsError(".env or a file in /run/secrets cannot be read; save it as UTF-8 text") from None
     except ValidationError as error:
         problems = [f"{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()]
         raise SettingsError("; ".join(problems)) from None

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -70,7 +71,9 @@ class RunnerProcess:
             started.kill()
             await started.close()
             if isinstance(error, ProcessDied):
-                raise RunnerUnavailable(f"{runner} died while it was loading (code {process.returncode})") from None
+                killed = ": killed, as happens when memory runs out" if process.returncode == -signal.SIGKILL else ""
+                problem = f"{runner} died while it was loading (code {process.returncode}{killed})"
+                raise RunnerUnavailable(problem) from None
             if isinstance(error, RunnerUnavailable):
                 raise RunnerUnavailable(f"{runner} cannot be loaded: {error}") from None
             raise

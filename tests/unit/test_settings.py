@@ -14,6 +14,10 @@ import settings
 ROOT = Path(__file__).parents[2]
 
 
+def key_of(loaded: settings.Settings) -> str | None:
+    return loaded.api_auth_key.get_secret_value() if loaded.api_auth_key else None
+
+
 def test_the_defaults() -> None:
     loaded = settings.load()
     assert loaded.http_port == 8000
@@ -22,12 +26,52 @@ def test_the_defaults() -> None:
     assert 1 <= loaded.ocr_threads <= (os.cpu_count() or 1)
 
 
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "max 100000\n"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "900000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ({}, 3),
+    ],
+)
+def test_the_cpu_limit_of_a_container_counts(
+    files: dict[str, str], cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content, "ascii")
+    assert settings.usable_cores(tmp_path) == cores
+
+
 @pytest.mark.parametrize("key", ["", "   ", None])
 def test_an_empty_key_is_no_key(monkeypatch: pytest.MonkeyPatch, key: str | None) -> None:
     monkeypatch.delenv("API_AUTH_KEY")
     if key is not None:
         monkeypatch.setenv("API_AUTH_KEY", key)
     assert settings.load().api_auth_key is None
+
+
+def test_a_secret_is_a_file_and_a_variable_wins_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "SECRETS", tmp_path)
+    (tmp_path / "api_auth_key").write_text("from-the-file\n", "utf-8")
+    monkeypatch.setenv("API_AUTH_KEY", "from-the-variable")
+    assert key_of(settings.load()) == "from-the-variable"
+    monkeypatch.delenv("API_AUTH_KEY")
+    assert key_of(settings.load()) == "from-the-file"
+
+
+def test_a_file_that_may_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_secrets_dir: Path | None) -> settings.Settings:
+        raise PermissionError(13, "Permission denied", "/run/secrets/api_auth_key")
+
+    monkeypatch.setattr(settings, "Settings", denied)
+    with pytest.raises(settings.SettingsError, match=r"^/run/secrets/api_auth_key cannot be read \(Perm"):
+        settings.load()
 
 
 def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +119,7 @@ def test_blanks_around_a_key_do_not_count(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("content", ["# 密钥\nA=1\n".encode("gbk"), "A=1".encode("utf-16")])
 def test_a_file_in_another_charset_is_named(content: bytes) -> None:
     Path(".env").write_bytes(content)
-    with pytest.raises(settings.SettingsError, match=r"\.env cannot be read; save it as UTF-8"):
+    with pytest.raises(settings.SettingsError, match=r"cannot be read; save it as UTF-8"):
         settings.load()
 
 

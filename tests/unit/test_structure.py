@@ -22,6 +22,7 @@ ALLOWED = {
     "metrics": {"runners"},
     "openapi": {"wire"},
     "settings": set(),
+    "health": set(),
     "logs": set(),
     "assembly": {"ocr", "runners", "settings", "upload"},
     "service": {
