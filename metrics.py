@@ -22,6 +22,18 @@ STAGES = Histogram(
     ["stage"],
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
 )
+OUTCOMES = (
+    "read",
+    "unreadable_photo",
+    "refused",
+    "reading_failed",
+    "reading_timed_out",
+    "runner_unavailable",
+    "queue_full",
+    "stopping",
+)
+for each in OUTCOMES:  # from 0: Prometheus sees no growth in a series that begins with 1
+    PHOTOS.labels(each)
 
 
 @contextmanager

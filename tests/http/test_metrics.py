@@ -4,6 +4,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+import metrics
 from tests import fakes
 
 ROOT = Path(__file__).parents[2]
@@ -81,3 +82,17 @@ def test_the_readme_names_every_metric(client: TestClient) -> None:
     names = {re.sub(r"\{.*|_(bucket|count|sum|created)(?=\{|$)", "", name) for name in scrape(client)}
     for readme in ("README.md", "README.zh.md"):
         assert names == set(re.findall(r"mtphotos_ocr_\w+", (ROOT / readme).read_text("utf-8"), re.ASCII))
+
+
+def test_dashboard_and_alerts_ask_for_metrics_that_exist(client: TestClient) -> None:
+    send(client, fakes.photo((1, 2, 3)))
+    there = {name.partition("{")[0] for name in scrape(client)}
+    for file in ("alerts.yaml", "dashboard.json"):
+        asked = set(re.findall(r"mtphotos_ocr_\w+", (ROOT / "deploy" / "monitoring" / file).read_text("utf-8")))
+        assert len(asked) > 3
+        assert asked <= there
+
+
+def test_every_outcome_begins_with_none(client: TestClient) -> None:
+    there = scrape(client)
+    assert all(f"mtphotos_ocr_photos_total{{{name}}}" in there for name in metrics.OUTCOMES)
