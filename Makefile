@@ -22,7 +22,7 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve bento image image-test key test lint bench soak lock platforms sbom audit clean
+.PHONY: help setup serve bento image image-test key test lint bench soak replicas lock platforms sbom audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench: $(TEST_VENV)/test.installed ## speed, accuracy and memory beside the peer
 
 soak: $(TEST_VENV)/test.installed ## thousands of requests, restarts and kills: is one lost, is memory given back?
 	$(TEST_VENV)/bin/python -m benchmarks.soak $(SOAK_ARGS)
+
+replicas: $(TEST_VENV)/test.installed ## two services behind nginx, one killed and one restarted (Linux, root)
+	$(TEST_VENV)/bin/python -m benchmarks.replicas $(REPLICAS_ARGS)
 
 lock: $(LOCK_VENV)/tools.installed ## pin the newest packages that fit in requirements/
 	for target in openvino onnx; do $(COMPILE) --extra $$target -o requirements/$$target.txt || exit; done
