@@ -1,27 +1,21 @@
 """From the bytes of a file to the pixels of the upright photo."""
 
 import io
+import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageStat, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageStat, UnidentifiedImageError
 
+from ocr import formats
 from ocr.errors import UnreadablePhoto
 from ocr.types import Pixels
-
-Image.MAX_IMAGE_PIXELS = None  # the bound is ours, and the caller's to set: see decode()
-
-Image.init()  # all plugins, so that OPEN knows them
-FORMATS = sorted(
-    {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "ICO", "PPM"} & set(Image.OPEN)
-)
-"""Those that are pictures and nothing else: Pillow's EPS plugin, for one, runs Ghostscript on the sender's program."""
 
 DRAFTED = {"JPEG", "MPO"}
 """Those that can be decoded at a fraction of their size for a fraction of the time."""
@@ -33,6 +27,12 @@ REDUCED = {
     1: cv2.IMREAD_COLOR,
 }
 """How OpenCV is asked for a JPEG at 1/8 to all of its size."""
+
+TOLERANT = threading.Lock()
+"""Held while Pillow is asked to make the best of a broken file."""
+
+BAND = 64  # rows of the result that are made at a time
+SAMPLE = 512  # pixels a side, of the sample that tells whether a transparent picture is dark
 
 UPRIGHT: dict[int, Callable[[MatLike], MatLike]] = {
     2: lambda pixels: cv2.flip(pixels, 1),
@@ -77,30 +77,56 @@ def decode(data: bytes, *, needed_side: int, max_pixels: int, undrafted_side: in
     `undrafted_side` if that is more.
 
     Raises:
-        UnreadablePhoto: no picture, a broken one, or one of more than `max_pixels`.
+        UnreadablePhoto: no picture, a broken one, or one of more than `max_pixels`, weighed as formats.weight() says.
         MemoryError: there is not enough of it.
     """
+    if raw := formats.preview(data):
+        photo = decode(raw.jpeg, needed_side=needed_side, max_pixels=max_pixels, undrafted_side=undrafted_side)
+        full = sorted((raw.width, raw.height), reverse=photo.width >= photo.height)
+        return replace(photo, width=full[0], height=full[1])
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata; only the pixels count here
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                if image.format not in DRAFTED or "progressive" in image.info:
-                    needed_side = max(needed_side, undrafted_side)
-                return _photo(image, data, needed_side, max_pixels)
+        return _opened(data, needed_side, max_pixels, undrafted_side)
     except (UnreadablePhoto, MemoryError):
         raise
     except UnidentifiedImageError:
-        raise UnreadablePhoto("the file is not a picture, or in a format that cannot be read") from None
+        raise UnreadablePhoto(formats.refusal(data)) from None
     except Exception as error:  # Pillow's decoders raise nearly anything on broken input
-        raise UnreadablePhoto(f"the picture is broken: {error}") from error
+        part = _what_is_there(data, needed_side, max_pixels, undrafted_side)
+        if part is None:
+            raise UnreadablePhoto(f"the picture is broken: {error}") from error
+        return part
+
+
+def _what_is_there(data: bytes, needed_side: int, max_pixels: int, undrafted_side: int) -> Photo | None:
+    """The photo as far as the file goes, the rest in one colour; None if nothing can be seen."""
+    with TOLERANT:  # the switch is for all threads: another's broken photo may be read that way too, meanwhile
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            photo = _opened(data, needed_side, max_pixels, undrafted_side)
+        except (UnreadablePhoto, MemoryError):
+            raise
+        except Exception:  # noqa: BLE001 - as above; the first error says it
+            return None
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
+    return photo if photo.pixels.min() < photo.pixels.max() else None
+
+
+def _opened(data: bytes, needed_side: int, max_pixels: int, undrafted_side: int) -> Photo:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of odd metadata; only the pixels count here
+        with Image.open(io.BytesIO(data), formats=formats.FORMATS) as image:
+            if image.format not in DRAFTED or "progressive" in image.info:
+                needed_side = max(needed_side, undrafted_side)
+            return _photo(image, data, needed_side, max_pixels)
 
 
 def _photo(image: Image.Image, data: bytes, needed_side: int, max_pixels: int) -> Photo:
     width, height = image.size
-    if width * height > max_pixels:
-        raise UnreadablePhoto(
-            f"the picture has {width} x {height} pixels; up to {max_pixels / 1e6:g} megapixels are read"
-        )
+    most = max_pixels / formats.weight(image)
+    if width * height > most:
+        problem = f"the picture has {width} x {height} pixels; up to {most / 1e6:g} megapixels are read"
+        raise UnreadablePhoto(f"{problem} from a {image.format} file (OCR_MAX_MEGAPIXELS)")
     pixels = _jpeg(image, data, needed_side)
     if pixels is None:
         pixels = _any(image, needed_side)
@@ -127,14 +153,21 @@ def _jpeg(image: Image.Image, data: bytes, needed_side: int) -> Pixels | None:
 
 
 def _any(image: Image.Image, needed_side: int) -> Pixels:
-    """The pixels as Pillow decodes them, reduced to 1/n if they are more than needed."""
+    """The pixels as Pillow decodes them, reduced to 1/n if they are more than needed: in bands, to need no copy."""
     longer = max(image.size)
     image.draft("RGB", (max(1, image.width * needed_side // longer), max(1, image.height * needed_side // longer)))
     image.load()
-    factor = max(image.size) // needed_side
-    if factor > 1 and min(image.size) >= factor and image.mode in {"L", "LA", "RGB", "RGBA", "CMYK"}:
-        image = image.reduce(factor)
-    return _bgr(image)
+    plain = _plainly(image)
+    factor = max(1, min(max(image.size) // needed_side, *image.size))
+    if factor == 1:
+        return plain(image)
+    width, height = (side // factor for side in image.size)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, BAND):
+        rows = min(BAND, height - top)
+        band = image.crop((0, top * factor, width * factor, (top + rows) * factor))
+        cv2.resize(plain(band), (width, rows), pixels[top : top + rows], interpolation=cv2.INTER_AREA)
+    return pixels
 
 
 def _orientation(image: Image.Image) -> int:
@@ -144,29 +177,42 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _bgr(image: Image.Image) -> Pixels:
-    if image.mode[0] in "IF":
-        image = Image.fromarray(_eight_bits(np.asarray(image), image.mode))
+def _plainly(image: Image.Image) -> Callable[[Image.Image], Pixels]:
+    """How `image`, and any part of it, becomes 8-bit BGR without transparency."""
+    sample = image.resize((min(image.width, SAMPLE), min(image.height, SAMPLE)), Image.Resampling.NEAREST)
+    if image.mode in {"I", "F"}:
+        low, high = _range(image)
+        return lambda part: _bgr(Image.fromarray(_stretched(np.asarray(part), low, high)))
+    if image.mode.startswith("I;16"):
+        return lambda part: _bgr(Image.fromarray((np.asarray(part) >> 8).astype(np.uint8)))
     if image.has_transparency_data:
-        image = _on_contrasting_ground(image.convert("RGBA"))
+        ground = _contrasting(sample.convert("RGBA"))
+        return lambda part: _bgr(_laid_on(ground, part.convert("RGBA")))
+    return _bgr
+
+
+def _bgr(image: Image.Image) -> Pixels:
     return cv2.cvtColor(np.asarray(image.convert("RGB")), cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False)
 
 
-def _eight_bits(values: NDArray[Any], mode: str) -> NDArray[np.uint8]:
-    """Grey levels of 16 bits by their upper half; of 32 bits and of floats, whose range is not known, stretched."""
-    grey: NDArray[np.uint8]
-    if mode.startswith("I;16"):
-        grey = np.right_shift(values, 8).astype(np.uint8)
-    else:
-        finite = np.nan_to_num(values.astype(np.float64))
-        low, high = finite.min(), finite.max()
-        grey = ((finite - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
+def _range(image: Image.Image) -> tuple[float, float]:
+    """The least and the greatest value of a grey picture of 32 bits or floats, whose range is not known."""
+    low, high = (float(np.nan_to_num(value)) for value in image.getextrema())
+    return low, high
+
+
+def _stretched(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    """Grey levels between `low` and `high`, as 0-255."""
+    finite = np.nan_to_num(values.astype(np.float64))
+    grey: NDArray[np.uint8] = ((finite - low) * (255 / (high - low) if high > low else 0)).clip(0, 255).astype(np.uint8)
     return grey
 
 
-def _on_contrasting_ground(image: Image.Image) -> Image.Image:
-    """Lay a transparent picture on white if what is visible is dark, else on black: its text stays readable."""
-    visible = ImageStat.Stat(image.convert("L"), mask=image.getchannel("A").point(lambda alpha: 255 * (alpha > 0)))
-    dark = visible.count[0] == 0 or visible.mean[0] < 128
-    ground = Image.new("RGBA", image.size, "white" if dark else "black")
-    return Image.alpha_composite(ground, image)
+def _contrasting(sample: Image.Image) -> str:
+    """White if what is visible is dark, else black: text stays readable on it."""
+    visible = ImageStat.Stat(sample.convert("L"), mask=sample.getchannel("A").point(lambda alpha: 255 * (alpha > 0)))
+    return "white" if visible.count[0] == 0 or visible.mean[0] < 128 else "black"
+
+
+def _laid_on(ground: str, image: Image.Image) -> Image.Image:
+    return Image.alpha_composite(Image.new("RGBA", image.size, ground), image)

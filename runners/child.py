@@ -23,7 +23,7 @@ from PIL import Image
 
 import logs
 from ocr.errors import RunnerUnavailable, UnreadablePhoto
-from ocr.image import FORMATS
+from ocr.formats import FORMATS, weight
 from ocr.types import Limits
 from runners import make
 from runners.base import Options, Runner
@@ -84,12 +84,12 @@ def _serve(slot: socket.socket, runner: Runner, gate: PixelGate) -> None:
 
 
 def _pixels(photo: bytes) -> int:
-    """How many pixels a photo has, by its header; none if it is not a picture."""
+    """How many pixels a photo has, by its header and weighed by its format; none if it is not a picture."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata, as when it is decoded
             with Image.open(io.BytesIO(photo), formats=FORMATS) as image:
-                return image.width * image.height
+                return image.width * image.height * weight(image)
     except Exception:  # noqa: BLE001 - the runner meets the same, and says what it is
         return 0
 

@@ -123,7 +123,7 @@ def test_the_log_has_a_line_per_request_without_text_and_key(
     assert re.fullmatch(r"POST /ocr 200 \d+\.\d{3}s bytes=\d+ lines=1", first)
     assert re.fullmatch(r"POST /ocr\S* 401 \d+\.\d{3}s bytes=0", second)
     assert "\x1b" not in second
-    assert reason.startswith("unreadable: the file is not a picture")
+    assert reason.startswith("unreadable: no picture can be read")
     assert re.fullmatch(r"POST /ocr 200 \S+ bytes=\d+", third)
     logs.log.removeHandler(caplog.handler)
     assert KEY not in caplog.text

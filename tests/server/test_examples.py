@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ocr.formats import READABLE
 from tests.conftest import DATA, PICTURES
 from tests.server.conftest import ROOT, Served, environment, free_port
 
@@ -20,7 +21,7 @@ COMMANDS = {
     "bentoml_client.py": [sys.executable, str(EXAMPLES / "bentoml_client.py")],
     "folder.py": [sys.executable, str(EXAMPLES / "folder.py")],
 }
-NOT_A_PICTURE = "the file is not a picture, or in a format that cannot be read"
+NOT_A_PICTURE = f"no picture can be read from the file: what it is cannot be told; {READABLE}"
 
 
 def run(example: str, *arguments: Path | str, url: str, key: str) -> subprocess.CompletedProcess[str]:

@@ -39,7 +39,7 @@ def test_photos_are_read_side_by_side_but_not_more_than_allowed(options: Options
 
 def test_expected_failures_cross_the_border_as_what_they_are(options: Options) -> None:
     async def use(reader: Reader) -> None:
-        with pytest.raises(UnreadablePhoto, match="not a picture"):
+        with pytest.raises(UnreadablePhoto, match="no picture"):
             await reader.read(b"no photo")
         with pytest.raises(ReadingFailed, match="log has the details"):
             await reader.read(fakes.photo(fakes.FAILS))
