@@ -1,8 +1,14 @@
 # Needs Python 3.11 or 3.12 and make, nothing else. `make help` lists the targets.
 
+# Else its commands report to their makers.
+export BENTOML_DO_NOT_TRACK := True
+
 VENV := .venv
 TEST_VENV := .venv-test
 LOCK_VENV := .venv-lock
+
+# The bento to build, which any environment can: openvino, unless another TARGET is asked for.
+BUILT := $(or $(TARGET),openvino)
 
 # The requirements to install, a file of requirements/: what is installed already, else openvino, or onnx where
 # OpenVINO has no wheel.
@@ -33,20 +39,22 @@ serve: setup key ## serve on port 8000, with a fresh key in .env if there is non
 	@$(VENV)/bin/python -m settings
 	@exec $(VENV)/bin/bentoml serve service:OcrService
 
-bento: setup ## build the bento of TARGET; `bentoml serve` and `bentoml containerize` take it
+bento: $(if $(INSTALLED),,setup) ## build the bento of TARGET; `bentoml serve` and `bentoml containerize` take it
 	@$(VENV)/bin/bentoml build --bentofile $(BENTOFILE) .
-BENTOFILE = $(if $(filter openvino,$(TARGET)),bentofile.yaml,deploy/bentofile.$(TARGET).yaml)
+BENTOFILE = $(if $(filter openvino,$(BUILT)),bentofile.yaml,deploy/bentofile.$(BUILT).yaml)
 
 # From the folder of temporary files: BentoML reads a Dockerfile's template only below the folder it is started in.
 # In Docker's format, with podman and buildah too: the other one has no health check.
 image: bento ## make the image mtphotos-ocr:TARGET with CONTAINER (docker, podman or buildah)
 	@cd "$${TMPDIR:-/tmp}" && BUILDAH_FORMAT=docker $(abspath $(VENV))/bin/bentoml containerize $(BENTO):latest --backend $(CONTAINER) \
-	$(if $(filter openvino,$(TARGET)),-t mtphotos-ocr:latest) -t mtphotos-ocr:$(TARGET) $(IMAGE_ARGS)
-BENTO = $(if $(filter openvino,$(TARGET)),mtphotos-ocr,mtphotos-ocr-$(TARGET))
-CONTAINER ?= $(or $(firstword $(foreach tool,docker podman,$(shell command -v $(tool)))),docker)
+	-t mtphotos-ocr:$(BUILT) -t mtphotos-ocr:$(VERSION)-$(BUILT) $(if $(filter openvino,$(BUILT)),-t mtphotos-ocr:latest) \
+	$(IMAGE_ARGS)
+BENTO = $(if $(filter openvino,$(BUILT)),mtphotos-ocr,mtphotos-ocr-$(BUILT))
+CONTAINER ?= $(or $(firstword $(foreach tool,docker podman buildah,$(notdir $(shell command -v $(tool))))),docker)
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 image-test: image $(TEST_VENV)/test.installed ## make the image and use it: photos, restarts, stops, no memory
-	CONTAINER=$(CONTAINER) IMAGE=mtphotos-ocr:$(TARGET) $(TEST_VENV)/bin/python -m pytest tests/image $(PYTEST_ARGS)
+	CONTAINER=$(CONTAINER) IMAGE=mtphotos-ocr:$(BUILT) $(TEST_VENV)/bin/python -m pytest tests/image $(PYTEST_ARGS)
 
 test: $(TEST_VENV)/test.installed lint ## install what the tests need and run them all
 	$(TEST_VENV)/bin/python -m pytest $(PYTEST_ARGS)
@@ -76,7 +84,7 @@ platforms: $(LOCK_VENV)/tools.installed ## whether what is pinned can be install
 	--python-platform $$platform --no-deps --require-hashes --only-binary :all: -r requirements/$$target.txt || exit; \
 	done; done
 
-sbom: setup $(LOCK_VENV)/tools.installed ## the software bill of materials of TARGET, as CycloneDX: sbom-TARGET.json
+sbom: setup $(LOCK_VENV)/tools.installed ## the Python packages of TARGET, as a CycloneDX bill of materials: sbom-TARGET.json
 	$(LOCK_VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 	--output-file sbom-$(TARGET).json $(VENV)/bin/python
 

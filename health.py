@@ -19,4 +19,5 @@ def ready(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(not ready(int(os.environ.get("HTTP_PORT") or 8000)))
+    # in the order in which the container's entrypoint, BentoML and the service take them
+    sys.exit(not ready(int(next(filter(None, map(os.environ.get, ("PORT", "BENTOML_PORT", "HTTP_PORT"))), "8000"))))

@@ -6,9 +6,10 @@ import tomllib
 from dataclasses import asdict
 from pathlib import Path
 
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # a NAS does not report to anybody
+os.environ["BENTOML_DO_NOT_TRACK"] = "True"  # a NAS does not report to anybody
 
 import bentoml
+from bentoml._internal.utils.analytics import usage_stats
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -27,6 +28,8 @@ from ocr.errors import RunnerUnavailable
 from runners.reader import candidates
 from stopping import Drain
 from upload import unless_gone
+
+usage_stats.do_not_track.cache_clear()  # `bentoml serve` has asked before it came here, and keeps the answer
 
 ROOT = Path(__file__).parent
 MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}

@@ -28,7 +28,7 @@ def every_address() -> IPv4Address | IPv6Address:
 def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """The cores that this process may use: its affinity, and the CPU limit of its container if there is one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for names in [("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")]:  # v2; v1, as on Synology
+    for names in [("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")]:  # of version 2, of version 1
         try:
             quota, period = (int(number) for name in names for number in (cgroup / name).read_text("ascii").split())
         except (OSError, ValueError):  # the other version, or the quota is "max"

@@ -50,5 +50,7 @@ def test_the_exit_code_says_it(service: Ready) -> None:
 
     port = str(service.server_port)
     assert check(HTTP_PORT=port, http_proxy="http://192.0.2.1:9") == 0
+    assert check(PORT=port, BENTOML_PORT="1", HTTP_PORT="1") == 0
+    assert check(PORT="", BENTOML_PORT=port, HTTP_PORT="1") == 0
     service.server_close()
     assert check(HTTP_PORT=port) == 1
