@@ -5,6 +5,7 @@ export BENTOML_DO_NOT_TRACK := True
 
 VENV := .venv
 TEST_VENV := .venv-test
+FUZZ_VENV := .venv-fuzz
 LOCK_VENV := .venv-lock
 
 # The bento to build, which any environment can: openvino, unless another TARGET is asked for.
@@ -28,7 +29,7 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve bento image image-test key test lint bench soak replicas lock platforms sbom audit clean
+.PHONY: help setup serve bento image image-test key test lint bench soak fuzz replicas lock platforms sbom audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,12 +71,16 @@ bench: $(TEST_VENV)/test.installed ## speed, accuracy and memory beside the peer
 soak: $(TEST_VENV)/test.installed ## thousands of requests, restarts and kills: is one lost, is memory given back?
 	$(TEST_VENV)/bin/python -m benchmarks.soak $(SOAK_ARGS)
 
+fuzz: $(FUZZ_VENV)/fuzz.installed ## mutated photos and forms for FUZZ_SECONDS each: does anything crash?
+	for target in photo form; do $(FUZZ_VENV)/bin/python -m tests.fuzz $$target -max_total_time=$(FUZZ_SECONDS) || exit; done
+FUZZ_SECONDS ?= 300
+
 replicas: $(TEST_VENV)/test.installed ## two services behind nginx, one killed and one restarted (Linux, root)
 	$(TEST_VENV)/bin/python -m benchmarks.replicas $(REPLICAS_ARGS)
 
 lock: $(LOCK_VENV)/tools.installed ## pin the newest packages that fit in requirements/
 	for target in openvino onnx; do $(COMPILE) --extra $$target -o requirements/$$target.txt || exit; done
-	$(COMPILE) --extra openvino --extra onnx --group test -o requirements/test.txt
+	for group in test fuzz; do $(COMPILE) --extra openvino --extra onnx --group $$group -o requirements/$$group.txt || exit; done
 	$(MAKE) platforms
 
 platforms: $(LOCK_VENV)/tools.installed ## whether what is pinned can be installed on x86-64 and ARM64, without a compiler
@@ -99,7 +104,7 @@ COMPILE = $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3
 	--no-emit-index-url --no-annotate --custom-compile-command 'make lock' pyproject.toml
 
 clean: ## remove the environments
-	rm -rf $(VENV) $(TEST_VENV) $(LOCK_VENV)
+	rm -rf $(VENV) $(TEST_VENV) $(FUZZ_VENV) $(LOCK_VENV)
 
 key: # a fresh one in .env, unless there is one there or in the environment
 	@test -n "$$API_AUTH_KEY" || grep -qs '^ *\(export \)\?API_AUTH_KEY *= *[^ ]' .env || { umask 077; \
@@ -112,6 +117,8 @@ $(VENV)/%.installed: requirements/%.txt
 	$(call install,$(VENV))
 $(TEST_VENV)/%.installed: requirements/%.txt
 	$(call install,$(TEST_VENV))
+$(FUZZ_VENV)/%.installed: requirements/%.txt
+	$(call install,$(FUZZ_VENV))
 
 define install
 	@$(or $(PYTHON),false) -c '$(FITS)' 2>/dev/null || \

@@ -12,6 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 STALLED = 60.0
 """Seconds without a byte after which an upload is given up: its sender has lost the network, or its power."""
 
+SLOWEST = 10_000
+"""Bytes a second; a sender that is slower over all keeps a place from the others."""
+
 LARGEST_AT_ONCE = 10
 """Uploads of the largest size that are held at once; MT Photos sends up to ten photos at a time."""
 
@@ -91,13 +94,15 @@ class Uploads:
         except ClientDisconnect:
             raise Refused(400, "the connection ended before the form did") from None
         except TimeoutError:
-            raise Refused(408, f"nothing of the form came for {STALLED:g} s") from None
+            raise Refused(408, f"the form came too slowly, or nothing of it for {STALLED:g} s") from None
 
     async def _bounded(self, request: Request, limit: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
         received = 0
+        clock = asyncio.get_running_loop().time
+        start = clock()
         async for chunk in request.stream():
-            limit.reschedule(asyncio.get_running_loop().time() + STALLED)
             received += len(chunk)
+            limit.reschedule(min(clock() + STALLED, start + STALLED + received / SLOWEST))
             if received > self._largest:
                 raise self._too_large()
             yield chunk

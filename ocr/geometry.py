@@ -31,11 +31,7 @@ def side_lengths(polygon: Polygon) -> tuple[float, float]:
 
 
 def crop(pixels: Pixels, polygon: Polygon) -> Pixels:
-    """Cut a polygon out and straighten it; what is at least 1.5 times as high as wide is turned to lie.
-
-    The turn is PaddleOCR's rule (tools/infer/utility.py, get_rotate_crop_image): such a polygon holds a
-    line that runs from bottom to top or from top to bottom.
-    """
+    """Cut a polygon out and straighten it; a column is turned to lie."""
     polygon = np.round(polygon)
     width, height = (max(1, int(side)) for side in side_lengths(polygon))
     left, top = (max(0, int(value)) for value in polygon[0])
@@ -50,15 +46,27 @@ def crop(pixels: Pixels, polygon: Polygon) -> Pixels:
             flags=cv2.INTER_CUBIC if height < SMALL else cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
-    return cv2.rotate(straight, cv2.ROTATE_90_COUNTERCLOCKWISE) if height >= 1.5 * width else straight  # type: ignore[return-value]
+    return cv2.rotate(straight, cv2.ROTATE_90_COUNTERCLOCKWISE) if is_column(polygon) else straight  # type: ignore[return-value]
+
+
+def is_column(polygon: Polygon) -> bool:
+    """Whether a polygon is at least 1.5 times as high as wide: its line runs downwards, or upwards.
+
+    PaddleOCR's rule (tools/infer/utility.py, get_rotate_crop_image).
+    """
+    width, height = (max(1, int(side)) for side in side_lengths(np.round(polygon)))
+    return height >= 1.5 * width
 
 
 def reading_order(polygons: Sequence[Polygon]) -> list[int]:
     """Indices of polygons from top to bottom, within a row from left to right.
 
-    A polygon belongs to the row whose first polygon's vertical extent holds its middle.
+    A polygon belongs to the row whose first polygon's vertical extent holds its middle. Where most lines are columns,
+    as in Chinese and Japanese, the columns are read from right to left, each from top to bottom.
     """
     boxes = [box(polygon) for polygon in polygons]
+    if 2 * sum(is_column(polygon) for polygon in polygons) > len(polygons):
+        boxes = [(top, -(left + width), height, width) for left, top, width, height in boxes]
     rows: list[list[int]] = []
     for index in sorted(range(len(boxes)), key=lambda i: boxes[i][1] + boxes[i][3] / 2):
         middle = boxes[index][1] + boxes[index][3] / 2

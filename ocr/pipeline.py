@@ -51,7 +51,7 @@ class Pipeline:
         turned = self._turn(crops, texts, unsure[:TRIED])
         if turned > TRIED / 8:
             turned += self._turn(crops, texts, unsure[TRIED:])
-        if turned > len(crops) / 4:
+        if turned and turned >= len(crops) / 4:
             self._turn(crops, texts, [index for index in range(len(crops)) if index not in unsure])
         return texts
 

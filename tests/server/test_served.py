@@ -17,8 +17,10 @@ from typing import Any
 import httpx2 as httpx
 import psutil
 import pytest
+from PIL import Image
 
 from tests.conftest import DATA, PICTURES
+from tests.pictures import KINDS, OTHERS
 from tests.server.conftest import ROOT, Served, environment, free_port, until_taken_in, wait_until_ready
 
 RECEIPT = DATA / "receipt.png"
@@ -42,6 +44,21 @@ def test_it_prints_what_mt_photos_needs(served: Served) -> None:
 @pytest.mark.parametrize("picture", ["receipt.png", "large.jpg", "clouds.jpg"])
 def test_a_picture_comes_back_as_its_text(served: Served, picture: str) -> None:
     assert read(served, DATA / picture) == PICTURES[picture]
+
+
+@pytest.mark.parametrize("kind", ["heic", "avif", "raw", "gif", "tiff 16 bit", "png light on nothing"])
+def test_a_receipt_is_read_from_any_kind_of_file(served: Served, kind: str) -> None:
+    with Image.open(RECEIPT) as receipt:
+        file = KINDS[kind](receipt.convert("RGB"))
+    answer = httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": file}, timeout=60)
+    assert answer.json()["result"]["texts"] == PICTURES["receipt.png"]
+
+
+def test_a_film_is_named(served: Served) -> None:
+    answer = httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": OTHERS["mp4"]}, timeout=60)
+    assert answer.status_code == 200
+    assert answer.json()["result"] == []
+    assert "MPEG-4" in answer.json()["msg"]
 
 
 def test_utf8_is_not_escaped(served: Served) -> None:

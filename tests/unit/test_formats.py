@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import ExifTags, Image, ImageDraw, PngImagePlugin
 
 from ocr.errors import UnreadablePhoto
 from ocr.image import Photo, decode
@@ -128,3 +128,13 @@ def test_what_needs_more_memory_may_have_fewer_pixels(kind: str, pixels: int) ->
     assert decode(data, needed_side=100, max_pixels=pixels).width == 240
     with pytest.raises(UnreadablePhoto, match=r"240 x 160 pixels; up to 0\.038\d* megapixels"):
         decode(data, needed_side=100, max_pixels=pixels - 1)
+
+
+def test_gigantic_metadata_does_not_hide_a_picture() -> None:
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("workflow", "x" * 20_000_000, zip=True)  # more than Pillow unpacks
+    assert contrast(decoded(encoded(picture(), "PNG", pnginfo=notes))) > 180
+    exif = oriented(6)
+    exif[ExifTags.Base.ImageDescription] = "y" * 60_000
+    photo = decoded(encoded(picture().rotate(90, expand=True), "JPEG", exif=exif))
+    assert (photo.width, photo.height) == (240, 160)

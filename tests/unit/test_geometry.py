@@ -83,6 +83,19 @@ def test_reading_order_is_top_to_bottom_then_left_to_right() -> None:
     assert [names[index] for index in order] == ["first", "second", "third", "fourth"]
 
 
+def test_columns_are_read_from_right_to_left() -> None:
+    columns = {
+        "third": box_polygon(100, 40, 30, 200),
+        "first": box_polygon(300, 30, 34, 260),
+        "second, below": box_polygon(202, 300, 30, 150),
+        "second": box_polygon(200, 35, 30, 240),
+        "a page number": box_polygon(20, 500, 40, 30),
+    }
+    names = list(columns)
+    order = geometry.reading_order(list(columns.values()))
+    assert [names[index] for index in order] == ["first", "second", "second, below", "third", "a page number"]
+
+
 @given(st.lists(rectangles(), max_size=20))
 def test_reading_order_keeps_every_line(
     found: list[tuple[tuple[float, float], tuple[float, float], float]],

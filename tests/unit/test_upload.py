@@ -126,6 +126,23 @@ def test_a_sender_that_has_fallen_silent_is_given_up(monkeypatch: pytest.MonkeyP
     run(use)
 
 
+def test_a_sender_of_one_byte_at_a_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload, "STALLED", 0.2)
+
+    async def use() -> None:
+        sender = Sender([bytes([byte]) for byte in form(bytes(500))])
+        receive = sender.request.receive
+
+        async def slowly() -> Message:
+            await asyncio.sleep(0.01)
+            return await receive()
+
+        sender.request = Request(sender.request.scope, slowly)
+        assert (await refused(Uploads(photos=1, largest=SIZE), sender)).status == 408
+
+    run(use)
+
+
 def test_a_full_disk_does_not_matter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))  # no temporary file can be made
 

@@ -1,0 +1,101 @@
+"""Photos as people take them: long, broad, small, tilted, in columns. Read by the real networks."""
+
+from functools import cache
+from random import Random
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from ocr.types import Limits, Reading
+from runners import RUNNERS, make
+from runners.base import Options, Runner
+from tests.conftest import DATA
+from tests.pictures import encoded
+
+LINES = ["CORNER BOOKSHOP", "Notebook A5 4.50", "Fountain pen 18.90", "TOTAL 23.40"]
+INK, PAPER = (30, 30, 30), (245, 242, 235)
+
+
+@cache
+def runner() -> Runner:
+    loaded = make(RUNNERS["openvino"].runner, Options("ppocrv6", threads=2, limits=Limits(2000, 200_000_000, 0.5)))
+    loaded.load()
+    return loaded
+
+
+def read(image: Image.Image, kind: str = "PNG") -> Reading:
+    return runner().read(encoded(image, kind))
+
+
+def texts(reading: Reading) -> list[str]:
+    return [line.text for line in reading.lines]
+
+
+def written(size: tuple[int, int], lines: list[tuple[int, int, int, str]]) -> Image.Image:
+    """A picture with lines: left, top, height of the letters in pixels, and text."""
+    image = Image.new("RGB", size, PAPER)
+    pen = ImageDraw.Draw(image)
+    for left, top, height, text in lines:
+        pen.text((left, top), text, fill=INK, font=ImageFont.load_default(height))
+    return image
+
+
+def words(choose: Random, count: int) -> str:
+    return " ".join("".join(choose.choices("ABCDEFGHKLMNPRSTUVWXYZ23456789", k=5)) for _ in range(count))
+
+
+@pytest.mark.parametrize("size", [(1080, 20000), (790, 36861)])
+def test_a_long_screenshot_keeps_every_line_once(size: tuple[int, int]) -> None:
+    choose = Random(7)
+    drawn = [(30, top, 32, words(choose, 3)) for top in range(20, size[1] - 60, 150)]
+    found = read(written(size, drawn))
+    assert texts(found) == [text for *_, text in drawn]
+    for (_, top, height, _), line in zip(drawn, found.lines, strict=True):
+        _, box_top, _, box_height = line.box
+        assert abs(box_top + box_height / 2 - (top + height / 2 + 4)) < height / 2
+
+
+def test_a_panorama_keeps_every_line() -> None:
+    choose = Random(8)
+    places = [(100 + column * 2000, 200 + row * 900) for row in range(3) for column in range(10)]
+    drawn = [(left, top, choose.choice([60, 90, 120]), words(choose, 2)) for left, top in places]
+    assert sorted(texts(read(written((20000, 3000), drawn), "JPEG"))) == sorted(text for *_, text in drawn)
+
+
+def test_a_photo_of_108_megapixels_is_read() -> None:
+    drawn = [(1000, 900 + 1500 * row, 160, words(Random(row), 3)) for row in range(5)]
+    found = read(written((12000, 9000), drawn), "JPEG")
+    assert texts(found) == [text for *_, text in drawn]
+    assert all(800 < line.box[0] < 1200 for line in found.lines)  # in pixels of the full photo
+
+
+@pytest.mark.parametrize(
+    ("size", "height", "text"),
+    [((1, 1), 8, ""), ((3, 400), 8, ""), ((400, 3), 8, ""), ((300, 24), 18, "Exit"), ((60, 60), 40, "7")],
+)
+def test_small_pictures(size: tuple[int, int], height: int, text: str) -> None:
+    assert texts(read(written(size, [(8, 1, height, text)]))) == ([text] if text else [])
+
+
+@pytest.mark.parametrize("angle", range(0, 360, 15))
+def test_lines_at_any_angle(angle: int) -> None:
+    upright = written((1600, 1200), [(400, 350 + 120 * row, 44, text) for row, text in enumerate(LINES)])
+    turned = upright.rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=PAPER)
+    found = read(turned, "JPEG")
+    assert sorted(texts(found)) == sorted(LINES)
+    for line in found.lines:
+        left, top, width, height = line.box
+        assert min(width, height) > 20
+        assert min(left, top) >= 0
+        assert left + width <= turned.width
+        assert top + height <= turned.height
+
+
+def test_columns_of_chinese_are_read_from_the_right() -> None:
+    page = Image.new("RGB", (700, 620), (244, 241, 234))
+    with Image.open(DATA / "chinese.png") as drawn:
+        for row in range(7):
+            page.paste(drawn.crop((50 + 40 * row, 140, 90 + 40 * row, 196)), (500, 60 + 56 * row))
+        for row in range(5):
+            page.paste(drawn.crop((50 + 56 * row, 36, 106 + 56 * row, 108)), (330, 60 + 72 * row))
+    assert texts(read(page)) == ["请勿在此处停车", "北京欢迎您"]
