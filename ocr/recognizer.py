@@ -17,6 +17,8 @@ WIDTHS = (96, 128, 160, 192, 256, TRAINED_WIDTH, 416, 512, 640, 800, 1024, 1280,
 WIDEST_BATCH = 1280  # pixels of all the lines of a batch side by side: bounds its memory
 ALIKE = 112  # pixels; reading so many more takes as long as another pass of the network
 MARGIN = 1.05  # free space to the right: the recognizer reads the last character worse without it
+SQUEEZED = 0.85  # of its width that a long line keeps at least, where that makes it fit a narrower input
+LONG = 416  # pixels; shorter lines are not squeezed: labelled scenes lost a hundredth of their characters
 PADDING = 32  # pixels of free space to the right in an input below TRAINED_WIDTH: so far an edge is felt
 
 
@@ -54,9 +56,10 @@ class Recognizer:
             waiting = waiting[size:]
 
     def _input_width(self, crop: Pixels) -> int:
-        """The first of WIDTHS that holds the line; a still longer line is squeezed into the last one."""
+        """The first of WIDTHS that holds the line, if it is long a little squeezed; or the last."""
         line = _line_width(crop)
         needed = max(line * MARGIN, min(line + PADDING, TRAINED_WIDTH), self._narrowest)
+        needed = max(min(needed, LONG), needed * SQUEEZED)
         return next((width for width in WIDTHS if width >= needed), WIDTHS[-1])
 
     def _decode(self, best: NDArray[np.int64], probability: NDArray[np.float32]) -> tuple[str, float]:
@@ -74,7 +77,7 @@ def _line_width(crop: Pixels) -> int:
 
 
 def _input(crop: Pixels, width: int) -> NDArray[np.float32]:
-    line_width = min(_line_width(crop), width)
+    line_width = min(_line_width(crop), int(width / MARGIN))
     resized = cv2.resize(np.ascontiguousarray(crop), (line_width, HEIGHT), interpolation=cv2.INTER_LINEAR).astype(
         np.uint8, copy=False
     )

@@ -34,7 +34,7 @@ def crop(text: str) -> NDArray[np.uint8]:
     return np.broadcast_to(row[np.newaxis, :, np.newaxis], (48, len(row), 3)).copy()
 
 
-texts = st.text(CHARSET, max_size=60)
+texts = st.text(CHARSET, max_size=24)  # of up to 384 pixels: longer lines may be squeezed, out of the steps
 
 
 @given(texts)
@@ -79,7 +79,23 @@ def test_few_widths_are_ever_used(height: int, width: int) -> None:
 def test_short_lines_are_read_in_narrow_inputs_with_some_room_if_the_network_can() -> None:
     network = GreyIsCharacter()
     Recognizer(network, CHARSET, narrowest=WIDTHS[0])([crop("abc"), crop("abcdef"), crop("abcdefghi" * 3)] * 4)
-    assert sorted(shape[3] for shape in network.shapes) == [128, 512, 512]  # lines of 48 and 96 pixels, and of 432
+    assert sorted(shape[3] for shape in network.shapes) == [128, 416, 416]  # lines of 48 and 96 pixels, and of 432
+
+
+@given(st.integers(1, 5000))
+def test_a_long_line_is_squeezed_a_little_and_keeps_room_to_its_right(width: int) -> None:
+    used = 0
+
+    def network(batch: NDArray[np.float32]) -> Steps:
+        nonlocal used
+        used = int(np.flatnonzero(batch[0, 0, 0])[-1]) + 1
+        assert used * 1.05 <= batch.shape[3] in WIDTHS
+        steps = np.zeros((1, batch.shape[3] // STEP))
+        return steps.astype(np.int64), steps.astype(np.float32)
+
+    Recognizer(network, CHARSET, narrowest=WIDTHS[0])([np.full((48, width, 3), 200, np.uint8)])
+    assert used <= width
+    assert used == width if width <= 396 else used >= min(0.85 * width - 1, WIDTHS[-1] / 1.05 - 1)
 
 
 def test_batches_are_bounded() -> None:
