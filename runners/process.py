@@ -32,6 +32,13 @@ class ProcessDied(Exception):
     """The child process ended while it was asked something."""
 
 
+class KilledWhileLoading(RunnerUnavailable):
+    """Somebody, such as the kernel for want of memory, ended the child: its runner may be fine."""
+
+    def __init__(self, runner: str) -> None:
+        super().__init__(f"{runner} died while it was loading (killed, as happens when memory runs out)")
+
+
 class RunnerProcess:
     """One child process with one loaded runner, which reads up to `slots` photos at a time.
 
@@ -71,9 +78,9 @@ class RunnerProcess:
             started.kill()
             await started.close()
             if isinstance(error, ProcessDied):
-                killed = ": killed, as happens when memory runs out" if process.returncode == -signal.SIGKILL else ""
-                problem = f"{runner} died while it was loading (code {process.returncode}{killed})"
-                raise RunnerUnavailable(problem) from None
+                if process.returncode == -signal.SIGKILL:
+                    raise KilledWhileLoading(runner) from None
+                raise RunnerUnavailable(f"{runner} died while it was loading (code {process.returncode})") from None
             if isinstance(error, RunnerUnavailable):
                 raise RunnerUnavailable(f"{runner} cannot be loaded: {error}") from None
             raise

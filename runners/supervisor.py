@@ -13,7 +13,7 @@ from ocr.errors import OcrError, ReadingTimedOut, RunnerUnavailable
 from ocr.types import Reading
 from runners.backoff import Backoff
 from runners.base import Options
-from runners.process import ProcessDied, RunnerProcess
+from runners.process import KilledWhileLoading, ProcessDied, RunnerProcess
 
 PATIENCE = 5.0
 """Seconds that a photo waits at the most when children fail to start: enough for four attempts."""
@@ -156,6 +156,8 @@ class Supervisor:
         for name in self._runners:
             try:
                 process = await self._start_runner(name)
+            except KilledWhileLoading:  # another runner would only be in the same trouble, or worse than this one
+                raise
             except RunnerUnavailable as error:
                 problems.append(str(error))
                 log.warning("%s", error)

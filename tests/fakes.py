@@ -89,6 +89,14 @@ class CrashingRunner(ColourRunner):
         os.kill(os.getpid(), signal.SIGILL)
 
 
+class HuntedRunner(ColourRunner):
+    """Is killed the first time that it is loaded."""
+
+    def load(self) -> None:
+        if self._first_time():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 class EndlessRunner(ColourRunner):
     """Never finishes loading."""
 

@@ -117,6 +117,15 @@ def test_the_next_runner_is_tried_and_remembered(options: Options) -> None:
     with_reader(options, use, "unloadable", "crashing", "colour")
 
 
+def test_a_runner_that_was_killed_while_it_loaded_is_tried_again_and_no_other(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+        assert reader.state().runner == "hunted"
+        assert reader.state().why == "hunted could be loaded"
+
+    with_reader(options, use, "hunted", "colour")
+
+
 def test_no_runner_at_all_says_why_each_time(options: Options) -> None:
     async def use(reader: Reader) -> None:
         for _ in range(2):
