@@ -13,21 +13,20 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 from tqdm import tqdm
 
 from benchmarks.drawn import draw
-from benchmarks.served import ROOT
+from benchmarks.served import ROOT, free_port, read_texts, wait_until_ready
 
 AT_A_TIME = 8
 Known = tuple[bytes, list[str] | str]
@@ -85,12 +84,10 @@ class Replica:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        for _ in range(600):
-            with suppress(httpx.TransportError):
-                if self.client.get("/readyz").status_code == httpx.codes.OK:
-                    return
-            time.sleep(0.1)
-        sys.exit(f"a replica did not start:\n{(self._folder / 'serve.log').read_text()}")
+        try:
+            wait_until_ready(self.client)
+        except RuntimeError as error:
+            sys.exit(f"{error}:\n{(self._folder / 'serve.log').read_text()}")
 
     def end(self, number: signal.Signals) -> None:
         """Send a signal to all its processes, and come back when it has ended."""
@@ -102,9 +99,7 @@ class Replica:
 @contextmanager
 def proxy(addresses: Sequence[str], folder: Path) -> Iterator[str]:
     """Nginx in front of these addresses, as deploy/nginx.conf sets it up: its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     text = (ROOT / "deploy/nginx.conf").read_text("utf-8")
     text, known = re.subn(r"server 192\.0\.2\.(\d):", lambda found: f"server {addresses[int(found[1]) - 1]}:", text)
     assert known == len(addresses)
@@ -119,28 +114,16 @@ def proxy(addresses: Sequence[str], folder: Path) -> Iterator[str]:
             process.terminate()
 
 
-def texts(client: httpx.Client, photo: bytes) -> list[str] | str:
-    """The texts of a photo, or what went wrong."""
-    try:
-        answer = client.post("/ocr", files={"file": ("photo", photo)})
-    except httpx.TransportError as error:
-        return type(error).__name__
-    if answer.status_code != httpx.codes.OK or "msg" in answer.json():
-        return f"{answer.status_code} {answer.text[:100]}"
-    read: list[str] = answer.json()["result"]["texts"]
-    return read
-
-
 def send(
     client: httpx.Client, photos: Sequence[Known], name: str, then: Callable[[int], None] = lambda _: None
 ) -> tuple[float, list[str]]:
     """Send photos, and call `then` with the number of answers: photos a second, and what went wrong."""
     start, problems = time.perf_counter(), []
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        asked = {pool.submit(texts, client, photo): known for photo, known in photos}
+        asked = {pool.submit(read_texts, client, photo): known for photo, known in photos}
         for count, future in enumerate(tqdm(as_completed(asked), total=len(asked), unit="photo", desc=name), 1):
             read = future.result()
-            if read != asked[future]:
+            if isinstance(read, str) or read != asked[future]:
                 problems.append(read if isinstance(read, str) else "other texts than alone")
             then(count)
     return len(photos) / (time.perf_counter() - start), problems
@@ -163,7 +146,7 @@ def main() -> None:
         for replica in replicas:
             stack.callback(replica.end, signal.SIGTERM)
             replica.start()
-            known = [(photo, texts(replica.client, photo)) for photo in tqdm(drawn, unit="photo", desc="alone")]
+            known = [(photo, read_texts(replica.client, photo)) for photo in tqdm(drawn, unit="photo", desc="alone")]
         one, problems = send(replicas[0].client, known * 3, "one of them")
         two, more = send(client, known * 6, "both")
         problems += more
@@ -189,9 +172,9 @@ def main() -> None:
         print(problem)
     print(f"one replica, one core: {one:.2f} photos a second\ntwo, two cores: {two:.2f}, {two / one:.2f} times as many")
     print(
-        f"{arguments.requests} photos, one replica killed and one restarted, {meanwhile} of these back before the last"
+        f"{arguments.requests} photos, one replica killed, one restarted: {len(lost)} lost or read otherwise than alone"
     )
-    print(f"photo: {len(lost)} lost or read otherwise than alone")
+    print(f"of the two, {meanwhile} were back before the last photo")
     sys.exit(bool(problems + lost))
 
 

@@ -19,15 +19,21 @@ from memory import resident
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @contextmanager
 def served(key: str, settings: dict[str, str], output: int | IO[str]) -> Iterator[tuple[httpx.Client, int]]:
     """The service with these settings until the block ends: a client that has the key, and its process id.
 
     What it prints goes to `output`, as in subprocess.Popen.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     ours = {"API_AUTH_KEY": key, "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(port)}
     command = [sys.executable, "-m", "bentoml", "serve", "service:OcrService"]
     with (
@@ -39,19 +45,32 @@ def served(key: str, settings: dict[str, str], output: int | IO[str]) -> Iterato
         ) as client,
     ):
         try:
-            _wait_until_ready(client)
+            wait_until_ready(client)
             yield client, process.pid
         finally:
             process.terminate()
 
 
-def _wait_until_ready(client: httpx.Client) -> None:
+def wait_until_ready(client: httpx.Client) -> None:
+    """Come back when the service can read. Raises RuntimeError if that takes more than a minute."""
     for _ in range(600):
         with suppress(httpx.TransportError):
             if client.get("/readyz").status_code == httpx.codes.OK:
                 return
         time.sleep(0.1)
     raise RuntimeError("the service did not start")
+
+
+def read_texts(client: httpx.Client, photo: bytes) -> list[str] | str:
+    """The texts of a photo, or what went wrong."""
+    try:
+        answer = client.post("/ocr", files={"file": ("photo", photo)})
+    except httpx.TransportError as error:
+        return type(error).__name__
+    if answer.status_code != httpx.codes.OK or "msg" in answer.json():
+        return f"{answer.status_code} {answer.text[:100]}"
+    read: list[str] = answer.json()["result"]["texts"]
+    return read
 
 
 def tree_memory(pid: int) -> int:

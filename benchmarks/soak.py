@@ -26,7 +26,7 @@ import psutil
 from tqdm import tqdm
 
 from benchmarks.drawn import Picture, draw
-from benchmarks.served import sampled, served, tree_memory
+from benchmarks.served import read_texts, sampled, served, tree_memory
 
 IDLE = 5
 """Seconds without a photo after which the service that is tried out gives its memory back."""
@@ -72,17 +72,6 @@ class Service:
     client: httpx.Client
     pid: int
 
-    def read(self, photo: bytes) -> list[str] | str:
-        """The texts of a photo, or what went wrong."""
-        try:
-            answer = self.client.post("/ocr", files={"file": ("photo", photo)})
-        except httpx.TransportError as error:
-            return type(error).__name__
-        if answer.status_code != httpx.codes.OK or "msg" in answer.json():
-            return f"{answer.status_code} {answer.text[:100]}"
-        texts: list[str] = answer.json()["result"]["texts"]
-        return texts
-
     def children(self) -> list[psutil.Process]:
         """The processes that hold a model."""
         found = []
@@ -98,7 +87,7 @@ def run(service: Service, load: Load, disturb: Callable[[int], None]) -> Phase:
     phase = Phase()
 
     def ask(photo: bytes) -> list[str] | str:
-        return service.read(photo) if time.monotonic() < load.end else "not sent: the time was up"
+        return read_texts(service.client, photo) if time.monotonic() < load.end else "not sent: the time was up"
 
     with sampled(service.pid) as phase.memory, ThreadPoolExecutor(load.at_a_time) as pool:
         expected = {pool.submit(ask, photo): texts for photo, texts in load.requests}
@@ -185,7 +174,7 @@ def soak(arguments: argparse.Namespace, log: Path) -> list[tuple[str, str, str, 
 
 def read_alone(service: Service, picture: Picture) -> tuple[bytes, list[str]]:
     """A picture and what the service reads in it when nothing else is going on."""
-    texts = service.read(picture.file)
+    texts = read_texts(service.client, picture.file)
     if isinstance(texts, str):
         sys.exit(f"a picture cannot be read even alone: {texts}")
     return picture.file, texts

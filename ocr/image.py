@@ -179,13 +179,13 @@ def _orientation(image: Image.Image) -> int:
 
 def _plainly(image: Image.Image) -> Callable[[Image.Image], Pixels]:
     """How `image`, and any part of it, becomes 8-bit BGR without transparency."""
-    sample = image.resize((min(image.width, SAMPLE), min(image.height, SAMPLE)), Image.Resampling.NEAREST)
     if image.mode in {"I", "F"}:
         low, high = _range(image)
         return lambda part: _bgr(Image.fromarray(_stretched(np.asarray(part), low, high)))
     if image.mode.startswith("I;16"):
         return lambda part: _bgr(Image.fromarray((np.asarray(part) >> 8).astype(np.uint8)))
     if image.has_transparency_data:
+        sample = image.resize((min(image.width, SAMPLE), min(image.height, SAMPLE)), Image.Resampling.NEAREST)
         ground = _contrasting(sample.convert("RGBA"))
         return lambda part: _bgr(_laid_on(ground, part.convert("RGBA")))
     return _bgr

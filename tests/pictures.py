@@ -33,6 +33,16 @@ def oriented(number: int) -> Image.Exif:
     return exif
 
 
+UPRIGHT = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+"""EXIF orientation to the Pillow transposition that makes a file in which that orientation is true."""
+
+
+def lying(image: Image.Image, orientation: int) -> Image.Image:
+    """A picture as it is stored where EXIF says this orientation of it."""
+    transposition = UPRIGHT[orientation]
+    return image if transposition is None else image.transpose(Image.Transpose(transposition))
+
+
 def deep(image: Image.Image) -> Image.Image:
     """A picture in 16 bits of grey."""
     return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)

@@ -1,4 +1,4 @@
-"""Draws the pictures beside it, and pictures.json with what stands in each: `make pictures`.
+"""Draws the pictures beside it, and pictures.json with what stands in each: `python tests/data/draw.py`.
 
 Run once, by whoever changes them; needs Debian's fonts-noto-cjk and fonts-dejavu-core. The tests need no font.
 """

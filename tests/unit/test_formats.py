@@ -9,7 +9,7 @@ from PIL import ExifTags, Image, ImageDraw, PngImagePlugin
 
 from ocr.errors import UnreadablePhoto
 from ocr.image import Photo, decode
-from tests.pictures import KINDS, OTHERS, encoded, oriented, raw
+from tests.pictures import KINDS, OTHERS, UPRIGHT, encoded, lying, oriented, raw
 
 
 def picture() -> Image.Image:
@@ -51,16 +51,10 @@ def test_reduced_by_a_factor_it_is_the_same_picture(make: Callable[[Image.Image]
     assert np.abs(small.pixels[..., 0] - wanted[..., 2]).mean() < 6
 
 
-UPRIGHT = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
-"""EXIF orientation to the Pillow transposition that makes a file in which that orientation is true."""
-
-
 @pytest.mark.parametrize("orientation", UPRIGHT)
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF"])
 def test_every_orientation_comes_out_upright(kind: str, orientation: int) -> None:
-    transposition = UPRIGHT[orientation]
-    stored = picture() if transposition is None else picture().transpose(Image.Transpose(transposition))
-    photo = decoded(encoded(stored, kind, exif=oriented(orientation)))
+    photo = decoded(encoded(lying(picture(), orientation), kind, exif=oriented(orientation)))
     assert (photo.width, photo.height) == (240, 160)
     assert photo.pixels.shape == (160, 240, 3)
     assert contrast(photo) > 180
@@ -68,9 +62,7 @@ def test_every_orientation_comes_out_upright(kind: str, orientation: int) -> Non
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])  # those that cameras write
 def test_a_raw_file_is_upright_too(orientation: int) -> None:
-    transposition = UPRIGHT[orientation]
-    stored = picture() if transposition is None else picture().transpose(Image.Transpose(transposition))
-    photo = decoded(raw(stored, orientation))
+    photo = decoded(raw(lying(picture(), orientation), orientation))
     assert (photo.width, photo.height) == (480, 320)
     assert photo.pixels.shape == (160, 240, 3)
     assert contrast(photo) > 180

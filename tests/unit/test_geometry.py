@@ -1,5 +1,6 @@
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,29 +72,28 @@ def box_polygon(left: float, top: float, width: float, height: float) -> Polygon
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], dtype=np.float32)
 
 
-def test_reading_order_is_top_to_bottom_then_left_to_right() -> None:
-    words = {
-        "second": box_polygon(300, 12, 100, 30),
-        "third": box_polygon(5, 60, 90, 30),
-        "first": box_polygon(10, 20, 100, 30),
-        "fourth": box_polygon(200, 57, 90, 34),
-    }
-    names = list(words)
-    order = geometry.reading_order(list(words.values()))
-    assert [names[index] for index in order] == ["first", "second", "third", "fourth"]
-
-
-def test_columns_are_read_from_right_to_left() -> None:
-    columns = {
-        "third": box_polygon(100, 40, 30, 200),
-        "first": box_polygon(300, 30, 34, 260),
-        "second, below": box_polygon(202, 300, 30, 150),
-        "second": box_polygon(200, 35, 30, 240),
-        "a page number": box_polygon(20, 500, 40, 30),
-    }
-    names = list(columns)
-    order = geometry.reading_order(list(columns.values()))
-    assert [names[index] for index in order] == ["first", "second", "second, below", "third", "a page number"]
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        {  # rows, from left to right
+            "second": (300, 12, 100, 30),
+            "third": (5, 60, 90, 30),
+            "first": (10, 20, 100, 30),
+            "fourth": (200, 57, 90, 34),
+        },
+        {  # columns, from right to left, and a page number
+            "fourth": (100, 40, 30, 200),
+            "first": (300, 30, 34, 260),
+            "third": (202, 300, 30, 150),
+            "second": (200, 35, 30, 240),
+            "fifth": (20, 500, 40, 30),
+        },
+    ],
+)
+def test_reading_order_is_that_of_rows_or_of_columns(boxes: dict[str, tuple[int, int, int, int]]) -> None:
+    names = list(boxes)
+    order = geometry.reading_order([box_polygon(*place) for place in boxes.values()])
+    assert [names[index] for index in order] == ["first", "second", "third", "fourth", "fifth"][: len(boxes)]
 
 
 @given(st.lists(rectangles(), max_size=20))

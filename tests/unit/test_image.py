@@ -1,5 +1,3 @@
-import io
-
 import cv2
 import numpy as np
 import pytest
@@ -9,14 +7,9 @@ from PIL import ExifTags, Image
 
 from ocr.errors import UnreadablePhoto
 from ocr.image import decode
+from tests.pictures import encoded, lying, oriented
 
 RED, BLUE = (0, 0, 254), (254, 0, 0)  # BGR; JPEG keeps them to a few units
-
-
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def flag() -> Image.Image:
@@ -26,18 +19,12 @@ def flag() -> Image.Image:
     return image
 
 
-UPRIGHT = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
-"""EXIF orientation to the Pillow transposition that makes a file in which that orientation is true."""
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_comes_out_upright(kind: str, orientation: int) -> None:
-    transposition = UPRIGHT[orientation]
-    stored = flag() if transposition is None else flag().transpose(Image.Transpose(transposition))
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = orientation
-    photo = decode(encoded(stored, kind, exif=exif), needed_side=2000, max_pixels=10**6)
+    photo = decode(
+        encoded(lying(flag(), orientation), kind, exif=oriented(orientation)), needed_side=2000, max_pixels=10**6
+    )
     assert (photo.width, photo.height) == (48, 32)
     assert photo.pixels.shape == (32, 48, 3)
     assert np.abs(photo.pixels[5, 5].astype(int) - RED).max() < 10
