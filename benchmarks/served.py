@@ -81,11 +81,12 @@ def tree_memory(pid: int) -> int:
 
 @contextmanager
 def sampled(pid: int) -> Iterator[list[int]]:
-    """The memory of a process tree, noted five times a second while the block runs."""
+    """The memory of a process tree, noted at the start and five times a second while the block runs."""
     samples: list[int] = []
     done = threading.Event()
 
     def watch() -> None:
+        samples.append(tree_memory(pid))
         while not done.wait(0.2):
             samples.append(tree_memory(pid))
 

@@ -9,6 +9,7 @@ beside what is allowed, and exits with 1 if something is not. Takes about ten mi
 
 import argparse
 import contextlib
+import math
 import random
 import secrets
 import statistics
@@ -51,8 +52,8 @@ class Phase:
 
     def quarter(self, number: int) -> float:
         """The mean memory of the first (0) to last (3) quarter."""
-        size = len(self.memory) // 4
-        return statistics.mean(self.memory[number * size : (number + 1) * size])
+        size = len(self.memory) / 4
+        return statistics.mean(self.memory[math.floor(number * size) : math.ceil((number + 1) * size)])
 
 
 @dataclass(frozen=True, slots=True)

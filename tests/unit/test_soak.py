@@ -40,3 +40,8 @@ def test_memory_that_stays_and_texts_in_the_log_are_found() -> None:
 def test_what_is_drawn_is_the_same_every_time() -> None:
     first, second = Random(3), Random(3)
     assert [draw(first).file for _ in range(3)] == [draw(second).file for _ in range(3)]
+
+
+def test_a_run_too_short_for_four_samples_of_memory_is_judged_too() -> None:
+    assert broken(calm=Phase(lines=10, memory=[500 * MB])) == []
+    assert broken(calm=Phase(lines=10, memory=[500 * MB, 600 * MB])) == ["growth, second to last quarter"]
