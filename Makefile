@@ -3,6 +3,7 @@
 # Else its commands report to their makers.
 export BENTOML_DO_NOT_TRACK := True
 
+TARGETS := openvino onnx cuda cuda-onnx
 VENV := .venv
 TEST_VENV := .venv-test
 FUZZ_VENV := .venv-fuzz
@@ -34,7 +35,7 @@ endif
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx) in .venv
+setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx, cuda, cuda-onnx) in .venv
 
 serve: setup key ## serve on port 8000, with a fresh key in .env if there is none
 	@$(VENV)/bin/python -m settings
@@ -79,15 +80,15 @@ replicas: $(TEST_VENV)/test.installed ## two services behind nginx, one killed a
 	$(TEST_VENV)/bin/python -m benchmarks.replicas $(REPLICAS_ARGS)
 
 lock: $(LOCK_VENV)/tools.installed ## pin the newest packages that fit in requirements/
-	for target in openvino onnx; do $(COMPILE) --extra $$target -o requirements/$$target.txt || exit; done
+	for target in $(TARGETS); do $(COMPILE) --extra $$target -o requirements/$$target.txt || exit; done
 	for group in test fuzz; do $(COMPILE) --extra openvino --extra onnx --group $$group -o requirements/$$group.txt || exit; done
 	$(MAKE) platforms
 
 platforms: $(LOCK_VENV)/tools.installed ## whether what is pinned can be installed on x86-64 and ARM64, without a compiler
-	for target in openvino onnx; do for platform in x86_64-manylinux_2_28 aarch64-manylinux_2_35; do \
+	for pair in $(TARGETS:=,x86_64-manylinux_2_28) openvino,aarch64-manylinux_2_35 onnx,aarch64-manylinux_2_35; do \
 	$(LOCK_VENV)/bin/uv pip install --quiet --dry-run --target $(LOCK_VENV)/none --python-version 3.11 \
-	--python-platform $$platform --no-deps --require-hashes --only-binary :all: -r requirements/$$target.txt || exit; \
-	done; done
+	--python-platform $${pair#*,} --no-deps --require-hashes --only-binary :all: -r requirements/$${pair%,*}.txt || exit; \
+	done
 
 sbom: setup $(LOCK_VENV)/tools.installed ## the Python packages of TARGET, as a CycloneDX bill of materials: sbom-TARGET.json
 	$(LOCK_VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
@@ -112,7 +113,7 @@ key: # a fresh one in .env, unless there is one there or in the environment
 
 # One rule for each environment: its name, then what is installed there. It is made anew when the pins change.
 requirements/%.txt:
-	@echo "There is no target $*: TARGET is openvino or onnx"; exit 1
+	@echo "There is no target $*: TARGET is one of $(TARGETS)"; exit 1
 $(VENV)/%.installed: requirements/%.txt
 	$(call install,$(VENV))
 $(TEST_VENV)/%.installed: requirements/%.txt

@@ -25,7 +25,6 @@ import wire
 from access import AccessLog
 from auth import ApiKeyMiddleware
 from ocr.errors import RunnerUnavailable
-from runners.reader import candidates
 from stopping import Drain
 from upload import unless_gone
 
@@ -71,7 +70,7 @@ class OcrService:
         """Refuse to start without a key, a free port or an engine, with one line and code 1."""
         try:
             SETTINGS.check()
-            candidates(SETTINGS.ocr_runner)
+            assembly.reader(SETTINGS)
         except (settings.SettingsError, RunnerUnavailable) as error:
             sys.exit(f"mtphotos-ocr cannot start: {error}")
 
@@ -99,7 +98,6 @@ class OcrService:
         state = self._reader.state()
         known = asdict(state) | {
             "version": VERSION,
-            "model": SETTINGS.ocr_model,
             "why": f"OCR_RUNNER={SETTINGS.ocr_runner}: {state.why or 'none could be loaded yet'}",
             "uptime": int(state.uptime),
             "memory": {name: wire.Megabytes.of(*memory) for name, memory in state.memory.items()},

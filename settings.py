@@ -52,13 +52,25 @@ class Settings(BaseSettings):
         default_factory=every_address, description="address to listen on; default: all, IPv4 and IPv6"
     )
     http_port: int = Field(8000, ge=1, le=65535, description="port to listen on")
-    ocr_runner: Literal["auto", "openvino", "onnx"] = Field(
-        "auto", description="`openvino`, `onnx`, or `auto`: OpenVINO where it runs, else ONNX Runtime"
+    ocr_runner: Literal["auto", "openvino", "onnx", "cuda", "cuda-onnx"] = Field(
+        "auto",
+        description="`openvino`, `onnx`, `cuda`, `cuda-onnx`, or `auto`: what is installed and runs, cards first",
     )
-    ocr_model: Literal["ppocrv6", "ppocrv4"] = Field(
-        "ppocrv6", description="`ppocrv6` (better), or `ppocrv4` for the texts that mt-photos-ai gives"
+    ocr_device: str | None = Field(
+        None,
+        pattern=r"^(cpu|gpu(:\d{1,2})?)$",
+        description="for `cuda` and `cuda-onnx`: `gpu`, `gpu:1` (the second card), or `cpu`; default: `gpu`",
     )
-    ocr_model_dir: Path | None = Field(None, description="folder with det.onnx and rec.onnx to use instead")
+    ocr_gpu_memory_mb: int = Field(
+        2000, ge=500, description="MB (of 1,000,000 bytes) of a card's memory that may be used"
+    )
+    ocr_model: Literal["auto", "ppocrv6", "ppocrv4"] = Field(
+        "auto",
+        description="`ppocrv6` (better), `ppocrv4` for the texts that mt-photos-ai gives, or `auto`: the runner's best",
+    )
+    ocr_model_dir: Path | None = Field(
+        None, description="folder with det.onnx and rec.onnx to use instead; for `cuda`, with the folders det and rec"
+    )
     ocr_threads: int = Field(
         default_factory=usable_cores, ge=1, le=256, description="cores to use; default: all that there are"
     )

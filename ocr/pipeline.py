@@ -4,8 +4,7 @@ import numpy as np
 
 from ocr import geometry
 from ocr.finder import Finder
-from ocr.recognizer import Recognizer
-from ocr.types import Limits, Pixels, Reading, TextLine
+from ocr.types import Limits, Pixels, Reading, ReadLines, TextLine
 
 UNSURE = 0.8  # a line with a lower score may stand on its head, so it is read a second time, turned
 TRIED = 24  # lines; of more unsure ones in a photo these, the widest, show whether turning helps the others
@@ -15,7 +14,7 @@ SURE = 0.9  # the score from which that second reading counts; below, it was noi
 class Pipeline:
     """Reads photos with a finder and a recognizer; safe to call from several threads at once."""
 
-    def __init__(self, finder: Finder, recognizer: Recognizer, limits: Limits) -> None:
+    def __init__(self, finder: Finder, recognizer: ReadLines, limits: Limits) -> None:
         self._finder = finder
         self._recognizer = recognizer
         self._limits = limits

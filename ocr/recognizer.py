@@ -15,6 +15,7 @@ WIDTHS = (96, 128, 160, 192, 256, TRAINED_WIDTH, 416, 512, 640, 800, 1024, 1280,
 """Input widths in pixels: few, because both engines keep memory for every shape that they have seen."""
 
 WIDEST_BATCH = 1280  # pixels of all the lines of a batch side by side: bounds its memory
+MOST_LINES = 32  # of a batch
 ALIKE = 112  # pixels; reading so many more takes as long as another pass of the network
 MARGIN = 1.05  # free space to the right: the recognizer reads the last character worse without it
 SQUEEZED = 0.85  # of its width that a long line keeps at least, where that makes it fit a narrower input
@@ -25,13 +26,24 @@ PADDING = 32  # pixels of free space to the right in an input below TRAINED_WIDT
 class Recognizer:
     """Reads the text of cut-out lines; class 0 of `network` is CTC's blank, class i is charset[i - 1].
 
-    `narrowest` is the narrowest input, in pixels, that the network reads as well as others.
+    All in pixels: `narrowest` is the narrowest input that the network reads as well as others, `widest` the width of
+    all the lines of a batch side by side, `alike` how much wider than needed a line's input may be to share a batch.
     """
 
-    def __init__(self, network: BestClasses, charset: Sequence[str], *, narrowest: int = TRAINED_WIDTH) -> None:
+    def __init__(
+        self,
+        network: BestClasses,
+        charset: Sequence[str],
+        *,
+        narrowest: int = TRAINED_WIDTH,
+        widest: int = WIDEST_BATCH,
+        alike: int = ALIKE,
+    ) -> None:
         self._network = network
         self._charset = charset
         self._narrowest = narrowest
+        self._widest = widest
+        self._alike = alike
 
     def __call__(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
         """Text and score (0-1; 0 for no text) of each crop, in the order of the crops."""
@@ -43,14 +55,14 @@ class Recognizer:
         return texts
 
     def _batches(self, crops: Sequence[Pixels]) -> Iterator[tuple[int, list[int]]]:
-        """The widest lines first, with others about as wide, 1, 2, 4 or 8 at a time: so there are few shapes."""
+        """The widest lines first, with others about as wide, 1, 2, 4, 8 ... at a time: so there are few shapes."""
         widths = [self._input_width(crop) for crop in crops]
         waiting = sorted(range(len(crops)), key=lambda index: -widths[index])
         while waiting:
             width = widths[waiting[0]]
-            alike = sum(widths[index] >= width - ALIKE for index in waiting)
+            alike = sum(widths[index] >= width - self._alike for index in waiting)
             size = 1
-            while 2 * size <= min(alike, WIDEST_BATCH // width):
+            while 2 * size <= min(alike, self._widest // width, MOST_LINES):
                 size *= 2
             yield width, waiting[:size]
             waiting = waiting[size:]

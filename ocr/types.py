@@ -1,7 +1,7 @@
 """The values that pass between the stages."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -21,6 +21,10 @@ multiples of 32. Safe to call from several threads at once."""
 BestClasses = Callable[[NDArray[np.float32]], tuple[NDArray[np.int64], NDArray[np.float32]]]
 """One pass of a recognizer's network over lines, (N, 3, 48, W) in -1..1, BGR: the most probable class and its
 probability (0..1), both (N, T), for T steps from left to right. As safe."""
+
+
+ReadLines = Callable[[Sequence[Pixels]], list[tuple[str, float]]]
+"""A recognizer: text and score (0..1; 0 for no text) of each cut-out line, in their order. As safe."""
 
 
 def planes(pixels: Pixels) -> NDArray[np.float32]:

@@ -1,38 +1,64 @@
 """The runners, by the one word that each has everywhere: setting, extra, image tag and module."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
-from types import MappingProxyType
 from typing import NamedTuple
 
+from runners import nvidia
 from runners.base import Options, Runner
 
 
 class Entry(NamedTuple):
-    """Where a runner's class is ("module:Class"), the package of its engine, and the environment of its process."""
+    """What is known of a runner before it is imported.
+
+    Where its class is ("module:Class"), the packages of its engine, any of which serves, the models that it has, the
+    best first, whether it is for cards, and what the environment of its process has besides.
+    """
 
     runner: str
-    engine: str
-    environment: Mapping[str, str] = MappingProxyType({})
+    engines: Sequence[str]
+    models: Sequence[str] = ("ppocrv6", "ppocrv4")
+    card: bool = False
+    environment: Callable[[], Mapping[str, str]] = dict
+
+    def model(self, options: Options) -> str:
+        """The name of the model that it reads with: that of the folder, the one that is wanted, or its best."""
+        if options.model_dir:
+            return options.model_dir.name
+        return self.models[0] if options.model == "auto" else options.model
 
 
-def malloc(arenas: int, mmap: int, trim: int) -> dict[str, str]:
+def malloc(arenas: int, mmap: int, trim: int, **others: str) -> dict[str, str]:
     """Settings of glibc's allocator: arenas, and from how many MiB on a block, or unused memory, is given back."""
     return {
         "MALLOC_ARENA_MAX": str(arenas),
         "MALLOC_MMAP_THRESHOLD_": str(mmap << 20),
         "MALLOC_TRIM_THRESHOLD_": str(trim << 20),
+        **others,
     }
 
 
 RUNNERS = {
+    "cuda": Entry(
+        "runners.cuda:CudaRunner",
+        ("paddlepaddle-gpu", "paddlepaddle"),
+        models=("ppocrv4",),
+        card=True,
+        environment=lambda: malloc(2, 64, 256) | nvidia.environment(),
+    ),
+    "cuda-onnx": Entry("runners.cuda_onnx:CudaOnnxRunner", ("onnxruntime-gpu",), models=("ppocrv6",), card=True),
     # OpenVINO keeps its own memory: with less in glibc's hands all processes need 850 MB in place of 1150. (With 1 MiB,
     # what a JPEG is decoded to goes back at once, and decoding takes a quarter longer.) Its cache is above oneDNN's.
     "openvino": Entry(
-        "runners.openvino:OpenVinoRunner", "openvino", malloc(1, 4, 8) | {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0"}
+        "runners.openvino:OpenVinoRunner",
+        ("openvino",),
+        environment=partial(malloc, 1, 4, 8, ONEDNN_PRIMITIVE_CACHE_CAPACITY="0"),
     ),
     # ONNX Runtime allocates what it computes with anew for every layer: giving that back would double its time.
-    "onnx": Entry("runners.onnx:OnnxRunner", "onnxruntime", malloc(2, 64, 256)),
+    "onnx": Entry(
+        "runners.onnx:OnnxRunner", ("onnxruntime", "onnxruntime-gpu"), environment=partial(malloc, 2, 64, 256)
+    ),
 }
 """In the order in which `auto` prefers them."""
 

@@ -12,7 +12,8 @@ class Options:
     """What a runner is made with.
 
     `model` is a name of ocr.models, `threads` the cores that a network may use, `model_dir` a folder
-    that replaces the model's own files, `log_format` the format of what it logs (see logs.py).
+    that replaces the model's own files, `log_format` the format of what it logs (see logs.py). `device` is "cpu",
+    or "gpu" and the number of a card, "gpu:1"; None is the runner's own. On a card, `gpu_memory` bytes may be used.
     """
 
     model: str
@@ -20,6 +21,8 @@ class Options:
     limits: Limits
     model_dir: Path | None = None
     log_format: str = "text"
+    device: str | None = None
+    gpu_memory: int = 2000 * 10**6
 
 
 class Runner(Protocol):

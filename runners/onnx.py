@@ -8,7 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ocr.types import TextMap, planes
-from runners.pipeline import OpenRecognizer, PipelineRunner
+from runners.pipeline import OpenRecognizer, PipelineRunner, charset
 
 
 class OnnxRunner(PipelineRunner):
@@ -27,7 +27,7 @@ class OnnxRunner(PipelineRunner):
             best = probabilities.argmax(axis=2)
             return best, np.take_along_axis(probabilities, best[..., np.newaxis], axis=2)[..., 0]
 
-        return OpenRecognizer(network, session.get_modelmeta().custom_metadata_map)
+        return OpenRecognizer(network, charset(session.get_modelmeta().custom_metadata_map))
 
     def _session(self, path: Path) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()

@@ -12,7 +12,7 @@ from ocr.recognizer import TRAINED_WIDTH, WIDTHS
 from ocr.types import Pixels, TextMap
 from runners import int8, rewrites
 from runners.base import Options
-from runners.pipeline import OpenRecognizer, PipelineRunner
+from runners.pipeline import OpenRecognizer, PipelineRunner, charset
 
 DETECTOR_CACHE = {"CPU_RUNTIME_CACHE_CAPACITY": 300}
 """OpenVINO keeps what it prepared for a shape, to be faster the second time: 6 MB. This is room for ten of them."""
@@ -56,7 +56,7 @@ class OpenVinoRunner(PipelineRunner):
         # ONNX metadata of OpenVINO's frontend: a map without get(), only there if the file has any
         info = model.get_rt_info()
         metadata = info["framework"] if "framework" in info else {}  # noqa: SIM401
-        return OpenRecognizer(network, {key: metadata[key].value for key in metadata}, narrowest)
+        return OpenRecognizer(network, charset({key: metadata[key].value for key in metadata}), narrowest)
 
     def _read(self, path: Path) -> openvino.Model:
         model = self._core.read_model(path)

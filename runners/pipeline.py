@@ -4,28 +4,30 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from ocr.detector import Detector
+from ocr.errors import RunnerUnavailable
 from ocr.finder import Finder
-from ocr.models import locate
+from ocr.models import ONNX, Form, locate
 from ocr.pipeline import Pipeline
 from ocr.recognizer import TRAINED_WIDTH, Recognizer
-from ocr.types import BestClasses, Reading, TextMap
+from ocr.types import BestClasses, Reading, ReadLines, TextMap
 from runners.base import Options
 
 
 class OpenRecognizer(NamedTuple):
-    """A recognizer's network, the metadata of its file, and the narrowest input in pixels that it reads well."""
+    """A recognizer's network, its characters, and the narrowest input in pixels that it reads well."""
 
     network: BestClasses
-    metadata: dict[str, str]
+    charset: Sequence[str]
     narrowest: int = TRAINED_WIDTH
 
 
 class PipelineRunner(ABC):
-    """A runner of ocr.Pipeline: subclasses bring the engine that its networks run on."""
+    """A runner of ocr.Pipeline: subclasses bring the engine that its networks run on, and say which files it takes."""
 
+    form: ClassVar[Form] = ONNX
     device = "CPU"
 
     def __init__(self, options: Options) -> None:
@@ -35,20 +37,22 @@ class PipelineRunner(ABC):
 
     @abstractmethod
     def open_detector(self, path: Path) -> TextMap:
-        """A detector's network from an ONNX file."""
+        """A detector's network from its file."""
 
     @abstractmethod
     def open_recognizer(self, path: Path) -> OpenRecognizer:
-        """A recognizer's network from an ONNX file."""
+        """A recognizer's network from its file."""
 
     def load(self) -> None:
-        files = locate(self._options.model, self._options.model_dir)
+        files = locate(self._options.model, self._options.model_dir, self.form)
         finder = Finder(Detector(self.open_detector(files.detector)), self._options.limits, glance=files.glance)
         if files.glance:
             finder.warm_up()
         opened = self.open_recognizer(files.recognizer)
-        recognizer = Recognizer(opened.network, charset(opened.metadata), narrowest=opened.narrowest)
-        self._pipeline = Pipeline(finder, recognizer, self._options.limits)
+        self._pipeline = Pipeline(finder, self._recognizer(opened), self._options.limits)
+
+    def _recognizer(self, opened: OpenRecognizer) -> ReadLines:
+        return Recognizer(opened.network, opened.charset, narrowest=opened.narrowest)
 
     def read(self, photo: bytes) -> Reading:
         if self._pipeline is None:
@@ -60,5 +64,11 @@ class PipelineRunner(ABC):
 
 
 def charset(metadata: dict[str, str]) -> Sequence[str]:
-    """The characters of a PP-OCR recognizer: a line each in its metadata, then the space."""
+    """The characters of a PP-OCR recognizer: a line each in its file's metadata, then the space.
+
+    Raises:
+        RunnerUnavailable: there are none.
+    """
+    if "character" not in metadata:
+        raise RunnerUnavailable("rec.onnx has no characters: RapidOCR's models have them, as metadata `character`")
     return [*metadata["character"].rstrip("\n").split("\n"), " "]

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self
@@ -61,11 +61,12 @@ class RunnerProcess:
             RunnerUnavailable: the runner cannot be loaded here.
         """
         entry = RUNNERS[runner]
-        job = json.dumps({"runner": entry.runner, "options": asdict(options)}, default=str)
+        wanted = replace(options, model=entry.model(options))
+        job = json.dumps({"runner": entry.runner, "options": asdict(wanted)}, default=str)
         pairs: list[tuple[socket.socket, socket.socket]] = []
         try:
             pairs.extend(socket.socketpair() for _ in range(1 + slots))
-            process = _popen(job, entry.environment, [pair[1] for pair in pairs])
+            process = _popen(job, entry.environment(), [pair[1] for pair in pairs])
         except OSError as error:  # no more file descriptors, processes or memory
             for end in chain(*pairs):
                 end.close()

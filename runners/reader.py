@@ -5,14 +5,12 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from logs import log
 from memory import Memory, resident
-from ocr.errors import RunnerUnavailable, UnreadablePhoto
+from ocr.errors import UnreadablePhoto
 from ocr.types import Reading
-from runners import RUNNERS
 from runners.base import Options
 from runners.places import Places
 from runners.process import ProcessDied, RunnerProcess
@@ -25,15 +23,16 @@ T = TypeVar("T")
 class State:
     """What there is to know about a reader at one moment.
 
-    `why` says how it came to `runner`. `device` is empty while no model is `loaded`. `uptime` is in seconds, `photos`
-    counts those that were read, `restarts` the children by the reason why they were replaced, ended or lost. `memory`
-    is that of this process, `service`, and of the `child`, which holds none while no model is loaded; its peak is
-    that of all children so far.
+    `why` says how it came to `runner`, which reads with `model`. `device` is empty while no model is `loaded`.
+    `uptime` is in seconds, `photos` counts those that were read, `restarts` the children by the reason why they were
+    replaced, ended or lost. `memory` is that of this process, `service`, and of the `child`, which holds none while no
+    model is loaded; its peak is that of all children so far.
     """
 
     ready: bool
     loaded: bool
     runner: str
+    model: str
     why: str
     device: str
     uptime: float
@@ -66,6 +65,7 @@ class Reader:
             ready=supervisor.ready,
             loaded=process is not None,
             runner=supervisor.chosen,
+            model=supervisor.model,
             why=supervisor.why,
             device=process.device if process else "",
             uptime=time.monotonic() - self._started,
@@ -130,17 +130,3 @@ class Reader:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._supervisor.close()
-
-
-def candidates(setting: str) -> list[str]:
-    """The runners to try for a value of OCR_RUNNER; `auto` prefers OpenVINO.
-
-    Raises:
-        RunnerUnavailable: the package of the runner is not installed.
-    """
-    wanted = list(RUNNERS) if setting == "auto" else [setting]
-    installed = [name for name in wanted if find_spec(RUNNERS[name].engine)]
-    if not installed:
-        engines = " or ".join(RUNNERS[name].engine for name in wanted)
-        raise RunnerUnavailable(f"OCR_RUNNER={setting} needs the package {engines}: make setup TARGET={wanted[-1]}")
-    return installed

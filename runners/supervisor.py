@@ -11,6 +11,7 @@ from logs import log
 from memory import NONE, Memory, resident
 from ocr.errors import OcrError, ReadingTimedOut, RunnerUnavailable
 from ocr.types import Reading
+from runners import RUNNERS, nvidia
 from runners.backoff import Backoff
 from runners.base import Options
 from runners.process import KilledWhileLoading, ProcessDied, RunnerProcess
@@ -69,6 +70,11 @@ class Supervisor:
     def chosen(self) -> str:
         """The runner that reads, or the first to be tried if none was loaded yet."""
         return self._runners[0]
+
+    @property
+    def model(self) -> str:
+        """The model that it reads with."""
+        return RUNNERS[self.chosen].model(self._options)
 
     @property
     def process(self) -> RunnerProcess | None:
@@ -163,8 +169,8 @@ class Supervisor:
                 log.warning("%s", error)
             else:
                 self.why = "; ".join([*problems, f"{name} could be loaded"])
-                log.info("ready to read with model %s on %s: %s", self._options.model, process.device, self.why)
                 self._runners = [name, *(other for other in self._runners if other != name)]
+                log.info("ready to read with model %s on %s: %s", self.model, process.device, self.why)
                 self._problem = ""
                 return process
         raise RunnerUnavailable("; ".join(problems))
@@ -270,6 +276,7 @@ class Supervisor:
         for process in self._draining:
             process.kill()
         await asyncio.gather(*self._background, return_exceptions=True)
+        nvidia.clean_up()
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -14,7 +14,7 @@ from tests.conftest import KEY
 def anonymous() -> Iterator[TestClient]:
     """A client without a key. One for all tests: BentoML registers its metrics once a process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(RUNNERS, "openvino", Entry("tests.fakes:ColourRunner", "json"))
+        patch.setitem(RUNNERS, "openvino", Entry("tests.fakes:ColourRunner", ("numpy",)))
         import service  # noqa: PLC0415 - after the patch
 
         with TestClient(service.OcrService.to_asgi(), raise_server_exceptions=False) as client:  # type: ignore[attr-defined]

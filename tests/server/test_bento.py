@@ -11,7 +11,9 @@ from tests.conftest import DATA
 from tests.server.conftest import ROOT, VENV, copy_project, environment, started
 
 KEY = "a-key-that-must-not-be-built-in"
-BENTOFILES = {"openvino": "bentofile.yaml", "onnx": "deploy/bentofile.onnx.yaml"}
+BENTOFILES = {"openvino": "bentofile.yaml"} | {
+    target: f"deploy/bentofile.{target}.yaml" for target in ("onnx", "cuda", "cuda-onnx")
+}
 SERVES = {path.name for path in ROOT.glob("*.py")} | {"auth", "ocr", "runners", "web"}
 BESIDE = {"pyproject.toml", "requirements", "LICENSE", "NOTICE", "README.md", "bentofile.yaml"}
 

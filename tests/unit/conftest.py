@@ -12,7 +12,7 @@ from runners.base import Options
 @pytest.fixture(autouse=True)
 def _fake_runners(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("Colour", "Unloadable", "Crashing", "Hunted", "Endless"):
-        monkeypatch.setitem(RUNNERS, name.lower(), Entry(f"tests.fakes:{name}Runner", "json"))
+        monkeypatch.setitem(RUNNERS, name.lower(), Entry(f"tests.fakes:{name}Runner", ("numpy",)))
     monkeypatch.setattr(backoff, "PAUSES", tuple(pause / 20 for pause in backoff.PAUSES))
     monkeypatch.setattr(supervisor, "PATIENCE", 1.0)
 

@@ -42,8 +42,9 @@ def pod() -> dict[str, Any]:
     return spec
 
 
-def test_the_compose_file_is_one() -> None:
-    done = compose(DEPLOY / "compose.yaml")
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.gpu.yaml"])
+def test_the_compose_file_is_one(name: str) -> None:
+    done = compose(DEPLOY / name)
     assert done.returncode == 0, done.stdout
 
 
@@ -72,11 +73,33 @@ def deployable(documents: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("path", RESOURCES, ids=lambda path: str(path.relative_to(KUBERNETES)))
 def test_kubernetes_knows_every_field(path: Path) -> None:
     document = load(path)
+    if path.parent.name == "gpu":
+        document = merged(load(KUBERNETES / "base" / path.name), document)
     if document["kind"] == "Deployment":  # kustomize adds them
         labels = {"app.kubernetes.io/name": "mtphotos-ocr"}
         document["spec"]["selector"] = {"matchLabels": labels}
         document["spec"]["template"]["metadata"] = {"labels": labels}
     deployable([document])
+
+
+def merged(whole: Any, patch: Any) -> Any:
+    """A patch applied as kustomize does it: what has a name, by its name."""
+    if isinstance(patch, dict):
+        return whole | {key: merged(whole.get(key, {}), value) for key, value in patch.items()}
+    if isinstance(patch, list):
+        known = {item["name"]: item for item in whole or []}
+        return list((known | {item["name"]: merged(known.get(item["name"], {}), item) for item in patch}).values())
+    return patch
+
+
+def test_the_replica_on_a_card_keeps_all_else() -> None:
+    base = load(KUBERNETES / "base/deployment.yaml")
+    (container,) = merged(base, load(KUBERNETES / "gpu/deployment.yaml"))["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
+    assert {item["name"]: item["value"] for item in container["env"]} == {
+        item["name"]: item["value"] for item in pod()["containers"][0]["env"]
+    } | {"OCR_MEMORY_LIMIT_MB": "3500", "OCR_PARALLEL": "4"}
+    assert container["securityContext"] == pod()["containers"][0]["securityContext"]
 
 
 def test_a_misspelt_field_would_be_seen() -> None:
@@ -87,7 +110,7 @@ def test_a_misspelt_field_would_be_seen() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
-@pytest.mark.parametrize("overlay", ["base", "scaled"])
+@pytest.mark.parametrize("overlay", ["base", "scaled", "gpu"])
 def test_kustomize_puts_it_together(overlay: str, tmp_path: Path) -> None:
     shutil.copytree(KUBERNETES, tmp_path / "kubernetes", ignore=shutil.ignore_patterns("key.env"))
     (tmp_path / "kubernetes/base/key.env").write_text("API_AUTH_KEY=a-key\n", "utf-8")
@@ -97,7 +120,7 @@ def test_kustomize_puts_it_together(overlay: str, tmp_path: Path) -> None:
     secret = documents["Secret"]["metadata"]["name"]
     assert secret.startswith("mtphotos-ocr-")
     (container,) = documents["Deployment"]["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == "mtphotos-ocr:openvino"
+    assert container["image"] == f"mtphotos-ocr:{'cuda' if overlay == 'gpu' else 'openvino'}"
     assert container["envFrom"] == [{"secretRef": {"name": secret}}]
     if overlay == "scaled":
         assert "replicas" not in documents["Deployment"]["spec"]

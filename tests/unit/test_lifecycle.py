@@ -162,33 +162,27 @@ def test_the_memory_limit_acts_again_after_a_while(options: Options, monkeypatch
 def test_crashes_in_a_row_slow_down_and_a_success_starts_over(
     options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backoff, "PAUSES", (0, 0, 0, 0.5))
-
-    async def seconds(reader: Reader) -> float:
-        start = asyncio.get_running_loop().time()
-        assert await texts(reader, (1, 2, 3)) == ["#010203"]
-        return asyncio.get_running_loop().time() - start
+    monkeypatch.setattr(backoff, "PAUSES", (0, 0, 0, 1.0))
 
     async def use(reader: Reader) -> None:
         for _ in range(2):
             with pytest.raises(UnreadablePhoto):
                 await reader.read(fakes.photo(fakes.KILLS))
         assert not reader.state().ready  # the next photo has to wait
-        assert await seconds(reader) > 0.4
-        assert reader.state().ready
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
         with pytest.raises(UnreadablePhoto):
             await reader.read(fakes.photo(fakes.KILLS))
-        assert await seconds(reader) < 0.4
+        assert reader.state().ready
 
     with_reader(options, use)
 
 
 def test_a_start_that_fails_for_a_moment_costs_no_photo(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     async def use(reader: Reader) -> None:
-        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:UnloadableRunner", "json"))
+        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:UnloadableRunner", ("numpy",)))
         reading = asyncio.create_task(texts(reader, (1, 2, 3)))
         await until(lambda: len(children()) > 0)
-        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:ColourRunner", "json"))
+        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:ColourRunner", ("numpy",)))
         assert await reading == ["#010203"]
 
     with_reader(options, use)
@@ -232,10 +226,10 @@ def test_a_restart_tries_at_once(options: Options, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(backoff, "PAUSES", (600,))
 
     async def use(reader: Reader) -> None:
-        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:UnloadableRunner", "json"))
+        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:UnloadableRunner", ("numpy",)))
         with pytest.raises(RunnerUnavailable):
             await reader.read(fakes.photo((1, 2, 3)))
-        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:ColourRunner", "json"))
+        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:ColourRunner", ("numpy",)))
         reader.restart()
         await until(lambda: reader.state().ready)
         assert await texts(reader, (1, 2, 3)) == ["#010203"]

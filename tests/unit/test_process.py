@@ -11,7 +11,7 @@ from ocr.errors import ReadingFailed, ReadingTimedOut, RunnerUnavailable, Unread
 from runners import RUNNERS, Entry
 from runners.base import Options
 from runners.process import ProcessDied, RunnerProcess
-from runners.reader import Reader, candidates
+from runners.reader import Reader
 from runners.supervisor import Bounds
 from tests import fakes
 from tests.unit.readers import children, texts, with_reader
@@ -141,7 +141,7 @@ def test_no_runner_at_all_says_why_each_time(options: Options) -> None:
 def test_a_failed_restart_leaves_the_old_process_in_service(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     async def use(reader: Reader) -> None:
         await reader.start()
-        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:UnloadableRunner", "json"))
+        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:UnloadableRunner", ("numpy",)))
         reader.restart()
         await asyncio.sleep(1)
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
@@ -199,18 +199,6 @@ def test_a_killed_process_says_so(options: Options) -> None:
         await process.close()
 
     asyncio.run(run())
-
-
-def test_auto_prefers_openvino() -> None:
-    assert candidates("auto")[:2] == ["openvino", "onnx"]
-    assert candidates("onnx") == ["onnx"]
-
-
-def test_auto_takes_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RUNNERS, "openvino", Entry(RUNNERS["openvino"].runner, "not_installed"))
-    assert "openvino" not in candidates("auto")
-    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=openvino needs the package not_installed: make setup"):
-        candidates("openvino")
 
 
 def test_innocent_photos_beside_two_killers_are_read(options: Options) -> None:

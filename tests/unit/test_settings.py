@@ -22,7 +22,7 @@ def test_the_defaults() -> None:
     loaded = settings.load()
     assert loaded.http_port == 8000
     assert loaded.ocr_runner == "auto"
-    assert loaded.ocr_model == "ppocrv6"
+    assert loaded.ocr_model == "auto"
     assert 1 <= loaded.ocr_threads <= (os.cpu_count() or 1)
 
 
@@ -89,7 +89,7 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("OCR_RUNNER", "tpu", "OCR_RUNNER: Input should be 'auto', 'openvino' or 'onnx'"),
+        ("OCR_RUNNER", "tpu", "OCR_RUNNER: Input should be 'auto', 'openvino', 'onnx', 'cuda' or 'cuda-onnx'"),
         ("HTTP_PORT", "99999", "HTTP_PORT: Input should be less than or equal to 65535"),
         ("OCR_MIN_SCORE", "high", "OCR_MIN_SCORE: Input should be a valid number"),
     ],

