@@ -13,9 +13,11 @@ def candidates(setting: str, options: Options) -> list[str]:
     Raises:
         RunnerUnavailable: there is none; the message says what to do.
     """
-    problems = {name: _problem(name, options) for name in (RUNNERS if setting == "auto" else [setting])}
-    if setting == "auto" and options.device == "cpu":  # card's runners would do that too, but not as fast
-        problems = {name: problem for name, problem in problems.items() if not RUNNERS[name].card}
+    names = [setting]
+    if setting == "auto":  # the runners for cards can do without one, but not as fast as others
+        suited = [name for name, entry in RUNNERS.items() if not (entry.card and options.device == "cpu")]
+        names = [name for name in suited if _installed(name)] or suited
+    problems = {name: _problem(name, options) for name in names}
     found = [name for name, problem in problems.items() if not problem]
     if not found:
         raise RunnerUnavailable("; ".join(f"OCR_RUNNER={name} {problem}" for name, problem in problems.items()))
@@ -25,7 +27,7 @@ def candidates(setting: str, options: Options) -> list[str]:
 def _problem(name: str, options: Options) -> str:
     """Why a runner cannot read, or nothing."""
     entry = RUNNERS[name]
-    if not any(map(_installed, entry.engines)):
+    if not _installed(name):
         return f"needs the package {entry.engines[0]}: make setup TARGET={name}"
     if options.device not in {None, "cpu"} and not entry.card:
         return f"cannot use OCR_DEVICE={options.device}: it reads on the CPU"
@@ -36,7 +38,11 @@ def _problem(name: str, options: Options) -> str:
     return ""
 
 
-def _installed(package: str) -> bool:
+def _installed(name: str) -> bool:
+    return any(map(_is_there, RUNNERS[name].engines))
+
+
+def _is_there(package: str) -> bool:
     try:
         distribution(package)
     except PackageNotFoundError:

@@ -13,7 +13,7 @@ from runners.base import Options
 @pytest.fixture(autouse=True)
 def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is, and a card is there."""
-    monkeypatch.setattr(choice, "_installed", lambda package: package != "not-installed")
+    monkeypatch.setattr(choice, "_is_there", lambda package: package != "not-installed")
     monkeypatch.setattr(nvidia, "has_driver", lambda: True)
 
 
@@ -32,6 +32,17 @@ def test_auto_takes_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "openvino" not in candidates("auto")
     with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=openvino needs the package not-installed: make setup"):
         candidates("openvino")
+
+
+def test_auto_speaks_of_what_is_installed_unless_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia, "has_driver", lambda: False)
+    monkeypatch.setattr(choice, "_is_there", lambda package: package == "paddlepaddle-gpu")
+    with pytest.raises(RunnerUnavailable) as told:
+        choice.candidates("auto", Options("auto", 1, Limits(2000, 10**6, 0)))
+    assert str(told.value).count("OCR_RUNNER=") == 1
+    monkeypatch.setattr(choice, "_is_there", lambda _: False)
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=openvino needs the package openvino: make setup"):
+        choice.candidates("auto", Options("auto", 1, Limits(2000, 10**6, 0)))
 
 
 def test_no_runner_for_cards_is_tried_where_there_is_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
