@@ -115,7 +115,8 @@ class OcrService:
                 reading = await unless_gone(file, self._reader.read(photo))
         metrics.observe(reading.seconds, len(reading.lines))
         file.state.lines = len(reading.lines)
-        return wire.lines_answer(reading.lines)
+        answer = wire.lines_answer(reading.lines)
+        return answer | wire.details(reading) if wire.wants_details(file.headers) else answer
 
     @bentoml.api(route="/restart", input_spec=wire.NoInput, output_spec=wire.RestartAnswer)
     @wire.answers
