@@ -48,6 +48,11 @@ async def docs(_: Request) -> Response:
     return JSONResponse(openapi.description(VERSION))
 
 
+async def index(_: Request) -> Response:
+    """The page for people."""
+    return bentoml.get_current_service().page()
+
+
 @bentoml.service(
     name="mtphotos-ocr",
     http={"host": str(SETTINGS.http_host), "port": SETTINGS.http_port},
@@ -55,7 +60,7 @@ async def docs(_: Request) -> Response:
     logging={"access": {"enabled": False}},  # AccessLog writes the line
     envs=[{"name": name, "value": value} for name, value in MALLOC.items()],
 )
-@bentoml.asgi_app(Starlette(routes=[Route("/", web.index), Route("/docs.json", docs)]), path="/")
+@bentoml.asgi_app(Starlette(routes=[Route("/", index), Route("/docs.json", docs)]), path="/")
 class OcrService:
     """Reads the text in photos, for MT Photos."""
 
@@ -85,6 +90,10 @@ class OcrService:
     async def stop(self) -> None:
         """End the child process, after the last answer."""
         await self._reader.close()
+
+    def page(self) -> Response:
+        """What `/` shows to everybody; the rest of it asks for the key."""
+        return web.page(version=VERSION, runner=self._reader.state().runner, model=SETTINGS.ocr_model)
 
     async def __metrics__(self, text: str) -> str:
         return text + metrics.snapshot(self._reader.state())
