@@ -106,7 +106,7 @@ function show(photo, answer) {
   const { polygons, seconds } = answer.details;
   const total = Object.values(seconds).reduce((sum, each) => sum + each, 0);
   say(photo.state, "found", texts.length, total.toFixed(2));
-  photo.details.open = photo.details.open || !document.querySelector(".photos details[open]");
+  photo.details.open = photo.details.open || !document.querySelector(".photos [open] .look");
   const sheet = picture(photo.file, answer.details);
   const lines = make("ol", { class: "lines" });
   label(lines, "aria-label", "linesOf", photo.file.name);
