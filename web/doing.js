@@ -92,13 +92,19 @@ function update(value) {
   });
 }
 
+function showWhether(running) {
+  $("silent").hidden = running;
+  document.body.classList.toggle("down", !running);
+  say($("running"), running ? "running" : "notRunning");
+}
+
 let watching = 0;
 
 async function watch() {
   clearTimeout(watching);
   if (key && !document.hidden) {
     const answered = await measure().then(update).then(() => true, () => false);
-    $("silent").hidden = answered || !key;
+    showWhether(answered || !key);
   }
   if (key) watching = setTimeout(watch, EVERY * 1000);
 }

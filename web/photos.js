@@ -123,7 +123,10 @@ function show(photo, answer) {
     sheet.shapes.append(shape);
     return line;
   });
-  lines.append(...rows(polygons).map((row) => make("li", {}, ...row.map((index) => each[index]))));
+  const together = rows(polygons);
+  const items = together.map((row) => make("li", {}, ...row.map((index) => each[index])));
+  const tops = together.map((row) => Math.min(...row.map((index) => sides(polygons[index], 1)[0])));
+  lines.append(...items);
   walk(lines, each);
   const beside = make("div", {}, texts.length ? lines : say(make("p", { class: "hint" }), "nothing"));
   if (lines.querySelector(".unsure")) beside.append(say(make("p", { class: "hint" }), "unsureNote"));
@@ -132,7 +135,7 @@ function show(photo, answer) {
   });
   const look = make("div", { class: "look" }, sheet.figure, beside);
   photo.body.append(look, make("p", { class: "hint spent" }, ...stages), actions(photo.file, answer));
-  new ResizeObserver(() => align(sheet.shapes, lines, polygons)).observe(sheet.figure);
+  new ResizeObserver(() => align(sheet.shapes, items, tops)).observe(sheet.shapes);
 }
 
 /** The photo as browsers show it, upright, below an SVG in its pixels; or the SVG alone if it cannot be shown. */
@@ -195,17 +198,16 @@ function rows(polygons) {
 }
 
 /** Where the text is beside the photo, have each row start as high as it does there, or below the row before. */
-function align(shapes, lines, polygons) {
-  const items = [...lines.children];
+function align(shapes, items, tops) {
   items.forEach((item) => (item.style.marginTop = ""));
   const sheet = shapes.getBoundingClientRect();
-  if (!items.length || lines.getBoundingClientRect().left < sheet.right) return;
-  const top = lines.getBoundingClientRect().top;
-  rows(polygons).forEach((row, index) => {
-    const highest = Math.min(...row.map((line) => sides(polygons[line], 1)[0]));
-    const wanted = (highest / shapes.viewBox.baseVal.height) * sheet.height;
-    const now = items[index].getBoundingClientRect().top - top;
-    if (wanted > now) items[index].style.marginTop = `${wanted - now}px`;
+  if (!items.length || items[0].getBoundingClientRect().left < sheet.right) return;
+  const heights = items.map((item) => item.getBoundingClientRect().height);
+  let bottom = 0;
+  items.forEach((item, index) => {
+    const gap = Math.max(0, (tops[index] / shapes.viewBox.baseVal.height) * sheet.height - bottom);
+    item.style.marginTop = `${gap}px`;
+    bottom += gap + heights[index];
   });
 }
 

@@ -3,6 +3,7 @@ const photosInEnglish = (n) => (n === 1 ? "1 photo" : `${n} photos`);
 
 const WORDS = {
   running: ["It is running", "服务运行中"],
+  notRunning: ["It does not answer", "服务没有响应"],
   what: [
     "This service reads the text in your photos, for MT Photos. Photos stay on this machine.",
     "本服务为 MT Photos 识别照片中的文字。照片不会离开这台机器。",

@@ -327,6 +327,14 @@ def test_copy_download_and_curl_give_what_was_read(tab: Tab, tmp_path: Path) -> 
     assert answer["details"]["polygons"] == downloaded["details"]["polygons"]
 
 
+def test_a_file_that_is_too_large_is_named_as_such(tab: Tab, tmp_path: Path) -> None:
+    with (tmp_path / "large.tif").open("wb") as file:
+        file.truncate(65_000_000)
+    tab.enter_key()
+    tab.choose(tmp_path / "large.tif")
+    expect(tab.photo("large.tif").locator("p.bad")).to_contain_text("too large", timeout=20_000)
+
+
 @pytest.mark.parametrize(
     ("status", "told"),
     [
@@ -386,7 +394,9 @@ def test_it_says_when_the_service_no_longer_answers(tab: Tab) -> None:
     expect(tab.page.locator("#doing")).to_be_visible()
     tab.page.route("**/metrics", lambda route: route.abort(), times=1)
     expect(tab.page.locator("#silent")).to_be_visible()
+    expect(tab.page.locator("h1")).to_have_text("It does not answer")
     expect(tab.page.locator("#silent")).to_be_hidden()  # it is back
+    expect(tab.page.locator("h1")).to_have_text("It is running")
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(opened: Opens) -> None:
@@ -446,19 +456,22 @@ def axe(page: Page) -> list[str]:
 
 @pytest.mark.skipif(SCREENSHOTS is None, reason="the screenshots of README are taken by `make screenshots`")
 @pytest.mark.parametrize(
-    ("file", "options"),
+    ("file", "photo", "options"),
     [
-        ("page-desktop.png", {"locale": "en-US", "color_scheme": "light", "viewport": {"width": 1120, "height": 900}}),
-        ("page-phone.png", {"locale": "zh-CN", "color_scheme": "dark"} | PHONE),
+        ("page-desktop.png", "receipt.png", {"viewport": {"width": 1120, "height": 1400}}),
+        ("page-phone.png", "tilted.png", {"locale": "zh-CN", "color_scheme": "dark"} | PHONE),
     ],
 )
-def test_screenshots(opened: Opens, file: str, options: dict[str, Any]) -> None:
+def test_screenshots(opened: Opens, file: str, photo: str, options: dict[str, Any]) -> None:
     tab = opened(**options)
     tab.enter_key()
-    tab.choose(DATA / ("receipt.png" if options["locale"] == "en-US" else "tilted.png"))
-    tab.page.locator(".look").wait_for()
-    tab.page.wait_for_timeout(3000)
-    tab.page.locator("#try-title").evaluate("title => title.closest('section').scrollIntoView()")
+    tab.choose(DATA / photo)
+    tab.texts(photo)
+    for picture in ["large.jpg", "accents.png", "clouds.jpg"] * 8:  # so that the charts have something to show
+        tab.served.post("/ocr", DATA / picture)
+        tab.page.wait_for_timeout(500)
+    tab.page.locator("section", has=tab.page.locator("#try-title")).evaluate("section => section.scrollIntoView()")
+    tab.page.locator(".line").nth(2).hover()
     path = Path(SCREENSHOTS or "") / file
     tab.page.screenshot(path=path)
     with Image.open(path) as shot:
