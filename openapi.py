@@ -66,7 +66,8 @@ _PREFER = {
     "name": "Prefer",
     "in": "header",
     "description": "`details` (RFC 7240) adds `details` to the answer; without it the answer is the one for MT Photos.",
-    "schema": {"type": "string", "enum": ["details"]},
+    "schema": {"type": "string"},
+    "example": "details",
 }
 
 _FORM = {

@@ -136,9 +136,10 @@ async function restart() {
 }
 
 $("restart").addEventListener("click", async ({ target }) => {
-  target.disabled = true;
+  if (target.ariaDisabled === "true") return; // not `disabled`: that would take the focus away
+  target.ariaDisabled = "true";
   await restart().catch(() => say($("restarted"), "silent"));
-  target.disabled = false;
+  target.ariaDisabled = "false";
 });
 document.addEventListener("visibilitychange", watch);
 whenKeyFits.push(watch);

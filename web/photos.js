@@ -22,8 +22,9 @@ function add(files) {
 function next() {
   for (const photo of queue) say(photo.state, key ? "queued" : "needsKey");
   while (key && queue.length && underWay < AT_ONCE) read(queue.shift());
-  $("together").hidden = all < 2;
-  $("progress").max = all || 1;
+  $("together").hidden = !all;
+  $("together").classList.toggle("unseen", all === 1); // one has its own bar; screen readers are told here all the same
+  $("progress").max = all;
   $("progress").value = done;
   say($("counted"), "counted", done, all);
 }

@@ -1,4 +1,4 @@
-"""The page at `/` as a document; tests/server/test_page.py uses it in a browser."""
+"""The page at `/` as a document; tests/server/page uses it in a browser."""
 
 import re
 from base64 import b64encode
