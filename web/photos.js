@@ -88,11 +88,12 @@ function send({ file, state, bar }) {
 
 function fail(photo, status, answer) {
   const again = say(make("button", { type: "button" }), "again");
-  again.addEventListener("click", () => {
+  const resend = () => {
     done -= 1;
     queue.push(photo);
     next();
-  });
+  };
+  again.addEventListener("click", resend, { once: true });
   const problem = status === 200 ? "unreadable" : PROBLEMS[status] ?? "broken";
   const reason = answer?.msg ?? answer?.detail;
   photo.body.append(say(make("p", { class: "bad" }), problem));
