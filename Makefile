@@ -30,7 +30,7 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve bento image image-test key test lint bench soak fuzz replicas lock platforms sbom audit clean
+.PHONY: help setup serve bento image image-test key test lint bench soak fuzz replicas screenshots lock platforms sbom audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,7 +58,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 image-test: image $(TEST_VENV)/test.installed ## make the image and use it: photos, restarts, stops, no memory
 	CONTAINER=$(CONTAINER) IMAGE=mtphotos-ocr:$(BUILT) $(TEST_VENV)/bin/python -m pytest tests/image $(PYTEST_ARGS)
 
-test: $(TEST_VENV)/test.installed lint ## install what the tests need and run them all
+test: $(TEST_VENV)/test.installed lint ## install what the tests need and run them all; the page's need Chromium
 	$(TEST_VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
 lint: $(TEST_VENV)/test.installed
@@ -78,6 +78,9 @@ FUZZ_SECONDS ?= 300
 
 replicas: $(TEST_VENV)/test.installed ## two services behind nginx, one killed and one restarted (Linux, root)
 	$(TEST_VENV)/bin/python -m benchmarks.replicas $(REPLICAS_ARGS)
+
+screenshots: $(TEST_VENV)/test.installed ## the pictures of the page in README (Chromium, and a font with Chinese)
+	SCREENSHOTS=$(CURDIR)/docs $(TEST_VENV)/bin/python -m pytest tests/server/page -k screenshots
 
 lock: $(LOCK_VENV)/tools.installed ## pin the newest packages that fit in requirements/
 	for target in $(TARGETS); do $(COMPILE) --extra $$target -o requirements/$$target.txt || exit; done

@@ -42,11 +42,12 @@ def description(version: str) -> dict[str, Any]:
         "paths": {
             "/check": {"post": _operation("Whether the key fits, and what reads", wire.CheckAnswer)},
             "/ocr": {
-                "post": _operation("The lines of text in a photo", wire.OcrAnswer, *ERRORS) | {"requestBody": _FORM}
+                "post": _operation("The lines of text in a photo", wire.OcrAnswer, *ERRORS)
+                | {"parameters": [_PREFER], "requestBody": _FORM}
             },
             "/restart": restart,
             "/restart_v2": restart,
-            "/": {"get": _open("A page that says that the service runs", "text/html")},
+            "/": {"get": _open("A page to see that it reads, and how it is doing", "text/html")},
             "/livez": {"get": _open("Whether the service is alive")},
             "/readyz": {"get": _open("Whether the service can read", unready=True)},
             "/metrics": {"get": _closed_text("Metrics in Prometheus' text format")},
@@ -60,6 +61,14 @@ def description(version: str) -> dict[str, Any]:
         },
     }
 
+
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`details` (RFC 7240) adds `details` to the answer; without it the answer is the one for MT Photos.",
+    "schema": {"type": "string"},
+    "example": "details",
+}
 
 _FORM = {
     "required": True,

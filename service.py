@@ -47,6 +47,11 @@ async def docs(_: Request) -> Response:
     return JSONResponse(openapi.description(VERSION))
 
 
+async def index(_: Request) -> Response:
+    """The page for people."""
+    return bentoml.get_current_service().page()
+
+
 @bentoml.service(
     name="mtphotos-ocr",
     http={"host": str(SETTINGS.http_host), "port": SETTINGS.http_port},
@@ -54,7 +59,7 @@ async def docs(_: Request) -> Response:
     logging={"access": {"enabled": False}},  # AccessLog writes the line
     envs=[{"name": name, "value": value} for name, value in MALLOC.items()],
 )
-@bentoml.asgi_app(Starlette(routes=[Route("/", web.index), Route("/docs.json", docs)]), path="/")
+@bentoml.asgi_app(Starlette(routes=[Route("/", index), Route("/docs.json", docs)]), path="/")
 class OcrService:
     """Reads the text in photos, for MT Photos."""
 
@@ -85,6 +90,11 @@ class OcrService:
         """End the child process, after the last answer."""
         await self._reader.close()
 
+    def page(self) -> Response:
+        """What `/` shows to everybody; the rest of it asks for the key."""
+        state = self._reader.state()
+        return web.page(version=VERSION, runner=state.runner, model=state.model)
+
     async def __metrics__(self, text: str) -> str:
         return text + metrics.snapshot(self._reader.state())
 
@@ -113,7 +123,8 @@ class OcrService:
                 reading = await unless_gone(file, self._reader.read(photo))
         metrics.observe(reading.seconds, len(reading.lines))
         file.state.lines = len(reading.lines)
-        return wire.lines_answer(reading.lines)
+        answer = wire.lines_answer(reading.lines)
+        return answer | wire.details(reading) if wire.wants_details(file.headers) else answer
 
     @bentoml.api(route="/restart", input_spec=wire.NoInput, output_spec=wire.RestartAnswer)
     @wire.answers

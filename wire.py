@@ -8,7 +8,7 @@ import functools
 import http
 import json
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ocr.errors import OcrError, ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
-from ocr.types import TextLine
+from ocr.types import Reading, TextLine
 from upload import Refused
 
 log = logging.getLogger("mtphotos_ocr")
@@ -78,11 +78,24 @@ class Lines(BaseModel):
     boxes: list[Box]
 
 
+class Details(BaseModel):
+    """What MT Photos does not ask for: how the photo was read. Here numbers are numbers."""
+
+    width: int = Field(description="pixels of the upright photo")
+    height: int = Field(description="pixels of the upright photo")
+    polygons: list[list[tuple[float, float]]] = Field(
+        description="of each line the four corners, x and y in pixels of the upright photo, clockwise from the top "
+        "left of the text"
+    )
+    seconds: dict[str, float] = Field(description="by stage, as in the metric mtphotos_ocr_stage_seconds")
+
+
 class OcrAnswer(bentoml.IODescriptor):
     """The answer of /ocr: the lines, or an empty list and `msg` if the photo could not be read."""
 
     result: Lines | Annotated[list[str], Field(max_length=0)]
     msg: str | None = Field(None, description="why the photo could not be read; only then")
+    details: Details | None = Field(None, description="only if the header `Prefer: details` asks for them")
 
 
 class Error(BaseModel):
@@ -134,6 +147,19 @@ def lines_answer(lines: Sequence[TextLine]) -> dict[str, object]:
         boxes=[Box(**dict(zip(Box.model_fields, map(_number, line.box), strict=True))) for line in lines],
     )
     return {"result": result.model_dump()}
+
+
+def wants_details(headers: Mapping[str, str]) -> bool:
+    """Whether a request has the preference `details` (RFC 7240): MT Photos' has not, and gets what it always got."""
+    return "details" in headers.get("prefer", "").lower().replace(" ", "").split(",")
+
+
+def details(reading: Reading) -> dict[str, object]:
+    """What is added to the body of /ocr for who wants details."""
+    width, height = reading.size
+    polygons = [line.polygon.astype(float).round(2).tolist() for line in reading.lines]
+    seconds = {stage: round(value, 4) for stage, value in reading.seconds.items()}
+    return {"details": Details(width=width, height=height, polygons=polygons, seconds=seconds).model_dump()}
 
 
 def _number(value: float) -> str:

@@ -30,12 +30,13 @@ class Pipeline:
         polygons = [polygons[index] for index in geometry.reading_order(polygons)]
         with reading.stage("recognize"):
             texts = self._recognize([geometry.crop(photo.pixels, polygon) for polygon in polygons])
-        reading.lines.extend(
-            TextLine(geometry.scale(polygon, photo.scale, (photo.width, photo.height)), text.strip(), score)
+        size = photo.width, photo.height
+        lines = [
+            TextLine(geometry.scale(polygon, photo.scale, size), text.strip(), score)
             for polygon, (text, score) in zip(polygons, texts, strict=True)
             if text.strip() and score >= self._limits.min_score
-        )
-        return reading
+        ]
+        return Reading(lines, reading.seconds, size)
 
     def _recognize(self, crops: list[Pixels]) -> list[tuple[str, float]]:
         """Text and score of each crop, whichever way up it is.

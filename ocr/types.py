@@ -72,11 +72,13 @@ def box(polygon: Polygon) -> tuple[float, float, float, float]:
 class Reading:
     """What was read in a photo: its lines in reading order, and the seconds that each stage took.
 
-    Stages are `decode`, `first_look`, `detect` and `recognize`; one that did not take place is not there.
+    Stages are `decode`, `first_look`, `detect` and `recognize`; one that did not take place is not there. `size` is
+    width and height of the upright photo in pixels, which the polygons are within.
     """
 
     lines: list[TextLine] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    size: tuple[int, int] = (0, 0)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -105,7 +105,7 @@ def _read(runner: Runner, photo: bytes) -> dict[str, object]:
         log.exception("the runner failed on a photo of %d bytes", len(photo))
         return {"failed": "the reader failed on this photo; the service's log has the details"}
     lines = [{"polygon": line.polygon.tolist(), "text": line.text, "score": line.score} for line in reading.lines]
-    return {"lines": lines, "seconds": reading.seconds}
+    return {"lines": lines, "seconds": reading.seconds, "size": reading.size}
 
 
 def _send(to: socket.socket, message: dict[str, object]) -> None:

@@ -127,7 +127,8 @@ class RunnerProcess:
             TextLine(np.array(line["polygon"], dtype=np.float32), line["text"], line["score"])
             for line in answer["lines"]
         ]
-        return Reading(lines, answer["seconds"])
+        width, height = answer["size"]
+        return Reading(lines, answer["seconds"], (width, height))
 
     async def close(self) -> None:
         """Wait until no photo is being read, then end the child; all of its memory is free afterwards."""

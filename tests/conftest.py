@@ -1,4 +1,7 @@
-"""What all tests share. No test needs a network, a font or anything outside the project."""
+"""What all tests share. No test needs a network, a font or anything outside the project.
+
+But for those of the page: they use Chromium, and are skipped where there is none.
+"""
 
 import json
 import os

@@ -59,10 +59,10 @@ class ColourRunner:
         if colour == SLOW:
             time.sleep(SLOW_SECONDS)
         if colour == BLANK:
-            return Reading()
+            return Reading(size=(decoded.width, decoded.height))
         right, bottom = decoded.width, decoded.height
         polygon = np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]], dtype=np.float32)
-        return Reading([TextLine(polygon, name(colour), 0.987)], {"decode": 0.25})
+        return Reading([TextLine(polygon, name(colour), 0.987)], {"decode": 0.25}, (right, bottom))
 
     def close(self) -> None:
         pass

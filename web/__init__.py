@@ -1,17 +1,52 @@
-"""The page at `/`, the only thing that opens without a key."""
+"""The page at `/`, the only thing that opens without a key: one document, made of the files beside this one."""
 
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
 from pathlib import Path
+from string import Template
 
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-HTML = (Path(__file__).parent / "index.html").read_text("utf-8")
+HERE = Path(__file__).parent
+SCRIPTS = ("words.js", "page.js", "photos.js", "doing.js")
+"""One module, in this order."""
+
+
+def _text(name: str) -> str:
+    return (HERE / name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+STYLE = _text("page.css")
+SCRIPT = "\n".join(map(_text, SCRIPTS))
+DOCUMENT = Template(_text("index.html"))
 HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "content-security-policy": "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {_hash(SCRIPT)}",
+            f"style-src {_hash(STYLE)}",
+            "img-src blob:",  # the photos, which the browser has anyway
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",  # with no type allowed, no text can become HTML
+            "trusted-types 'none'",
+        ]
+    ),
     "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",  # after an update, nobody sees the page of the version before
 }
 
 
-async def index(_: Request) -> Response:
-    """The page, in English and Chinese."""
-    return HTMLResponse(HTML, headers=HEADERS)
+def page(*, version: str, runner: str, model: str) -> Response:
+    """The page of a service that is at this version and reads with this runner and model."""
+    about = {"version": version, "runner": runner, "model": model}
+    escaped = {name: escape(value) for name, value in about.items()}
+    return HTMLResponse(DOCUMENT.substitute(escaped, style=STYLE, script=SCRIPT), headers=HEADERS)

@@ -58,6 +58,38 @@ def test_a_photo_with_text(client: TestClient) -> None:
     }
 
 
+def test_who_prefers_details_gets_them_beside_the_same_result(client: TestClient) -> None:
+    photo = {"file": ("photo.png", fakes.photo((1, 2, 3), (40, 30)))}
+    plain = client.post("/ocr", files=photo)
+    for preference in ("details", "respond-async, Details"):
+        detailed = client.post("/ocr", files=photo, headers={"prefer": preference}).json()
+        details = detailed.pop("details")
+        assert detailed == plain.json()
+        assert (details["width"], details["height"]) == (40, 30)
+        assert details["polygons"] == [[[0, 0], [40, 0], [40, 30], [0, 30]]]
+        assert details["seconds"]["decode"] == 0.25
+        assert set(details["seconds"]) == {"decode", "wait"}
+
+
+@pytest.mark.parametrize("headers", [{}, {"prefer": "return=minimal"}, {"prefer": "detailsx"}])
+def test_without_that_the_answer_is_byte_for_byte_the_one_for_mt_photos(
+    client: TestClient, headers: dict[str, str]
+) -> None:
+    answer = client.post("/ocr", files={"file": ("photo.png", fakes.photo((1, 2, 3), (40, 30)))}, headers=headers)
+    assert answer.content == (
+        b'{"result":{"texts":["#010203"],"scores":["0.99"],'
+        b'"boxes":[{"x":"0.0","y":"0.0","width":"40.0","height":"30.0"}]}}'
+    )
+
+
+def test_details_of_what_cannot_be_read_are_none(client: TestClient) -> None:
+    answer = client.post("/ocr", files={"file": ("photo.png", b"no photo")}, headers={"prefer": "details"}).json()
+    assert set(answer) == {"result", "msg"}
+    empty = client.post("/ocr", files={"file": fakes.photo(fakes.BLANK)}, headers={"prefer": "details"}).json()
+    assert empty["details"]["polygons"] == []
+    assert empty["details"]["width"] == 40
+
+
 def test_a_photo_without_text(client: TestClient) -> None:
     assert read(client, fakes.photo(fakes.BLANK)) == {"result": {"texts": [], "scores": [], "boxes": []}}
 
@@ -101,14 +133,6 @@ def test_a_failing_reader_is_a_500_without_a_stack_trace(client: TestClient) -> 
     assert list(answer.json()) == ["detail"]
     assert "Traceback" not in answer.text
     assert "green" not in answer.text
-
-
-def test_the_page_opens_without_a_key(anonymous: TestClient) -> None:
-    page = anonymous.get("/")
-    assert page.status_code == 200
-    assert page.headers["content-type"].startswith("text/html")
-    assert "服务运行中" in page.text
-    assert not re.search(r"(src|href)=", page.text)
 
 
 def test_the_log_has_a_line_per_request_without_text_and_key(

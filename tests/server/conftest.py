@@ -129,6 +129,7 @@ def run(folder: Path, probe: str = "/readyz", **more: str) -> Iterator[Served]:
     """Serve from a copy of the project in `folder`, with settings, until the caller is done with it."""
     copy_project(folder)
     log = folder / "serve.log"
+    more["BENTOML_HOME"] = str(folder / "home")  # BentoML empties the folder of metrics there when a service starts
     with started(MAKE_SERVE, folder, log, probe, **more) as (process, port):
         key = (folder / ".env").read_text("utf-8").strip().removeprefix("API_AUTH_KEY=")
         yield Served(port, key, process, log, folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
+import web
 from tests.conftest import DATA
 from tests.server.conftest import ROOT, VENV, copy_project, environment, started
 
@@ -39,6 +40,8 @@ def test_a_bento_holds_what_serves_and_the_requirements_as_tested(target: str, t
     assert {path.name for path in (bento / "src").iterdir()} == SERVES | BESIDE
     assert [path.name for path in (bento / "src" / "requirements").iterdir()] == [f"{target}.txt"]
     assert (bento / "src" / "runners" / "int8.json").exists()
+    page = {"index.html", "page.css", *web.SCRIPTS}
+    assert {path.name for path in (bento / "src" / "web").iterdir()} == {"__init__.py", *page}
     pinned = bento / "env" / "python" / "requirements.txt"
     assert pins(pinned) == pins(ROOT / "requirements" / f"{target}.txt")
     assert "://" not in pinned.read_text("utf-8")
@@ -57,6 +60,7 @@ def test_a_bento_serves_from_any_folder(tmp_path: Path) -> None:
         picture = {"file": (DATA / "strip.png").read_bytes()}
         answer = httpx.post(f"http://127.0.0.1:{port}/ocr", headers={"api-key": KEY}, files=picture, timeout=60)
         assert answer.json()["result"]["texts"] == ["Exit"]
+        assert "<h1" in httpx.get(f"http://127.0.0.1:{port}/").text
     printed = log.read_text("utf-8")
     assert "Traceback" not in printed
     assert "Tracking Payload" not in printed  # what BentoML would report to its makers

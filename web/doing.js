@@ -1,0 +1,148 @@
+// How the service is doing: a few numbers of /metrics, every other second while the page is seen.
+const EVERY = 2; // seconds
+const KEPT = 120; // samples: four minutes
+const FEW = 30; // samples that fill the width; more are drawn closer
+const LATELY = 5; // samples
+const REASONS = { requested: "requested", idle: "idle", memory: "memoryLimit", died: "died", timed_out: "timed_out" };
+const UNANSWERED = ["reading_failed", "reading_timed_out", "runner_unavailable", "stopping"];
+
+/** The service's own metrics: name and labels -> value. */
+async function measure() {
+  const text = await (await ask("metrics", "GET")).text();
+  const found = text.matchAll(/^mtphotos_ocr_(\w+(?:\{[^}]*\})?) (\S+)$/gm);
+  const values = new Map([...found].map(([, name, value]) => [name, Number(value)]));
+  return (name, labels = "") => values.get(labels ? `${name}{${labels}}` : name) ?? 0;
+}
+
+const photosBy = (value, outcomes) => outcomes.reduce((sum, each) => sum + value("photos_total", `outcome="${each}"`), 0);
+const restartsBy = (value, reason) => value("restarts_total", `reason="${reason}"`);
+const megabytes = (bytes) => `${Math.round(bytes / 1e6)} MB`;
+const plain = (number) => number.toLocaleString("en", { maximumFractionDigits: 2, useGrouping: false });
+
+// --- Tiles: a name, a number, a curve and a note.
+
+function tile(key) {
+  const curve = draw("svg", { viewBox: "0 0 100 30", preserveAspectRatio: "none", role: "img" });
+  label(curve, "aria-label", "chart", key);
+  curve.append(...["base", "area", "stroke"].map((name) => draw("path", { class: name, d: "M0,29.5H100" })));
+  const number = make("strong");
+  const note = make("p", { class: "hint" });
+  $("tiles").append(make("section", {}, say(make("h3"), key), number, curve, note));
+  return { number, curve, note };
+}
+
+function plot({ curve }, values) {
+  const top = Math.max(...values, 1e-9) * 1.1;
+  const points = values.map((value, index) => {
+    const x = 100 - ((values.length - 1 - index) * 100) / (Math.max(values.length, FEW) - 1);
+    return `${x.toFixed(2)},${(29 - (28 * value) / top).toFixed(2)}`;
+  });
+  const [, area, stroke] = curve.children;
+  stroke.setAttribute("d", `M${points.join("L")}`);
+  area.setAttribute("d", `M${points[0].split(",")[0]},30L${points.join("L")}L100,30Z`);
+}
+
+const tiles = Object.fromEntries(["photosRead", "perSecond", "waiting", "memory", "restarts"].map((key) => [key, tile(key)]));
+const bars = make("dl", { class: "bars" });
+$("tiles").append(make("section", { class: "wide" }, say(make("h3"), "stages"), bars));
+const stages = Object.fromEntries(
+  STAGES.map((stage) => {
+    const [bar, number] = [make("i"), make("span")];
+    bars.append(make("div", {}, say(make("dt"), stage), make("dd", {}, bar, number)));
+    return [stage, { bar, number }];
+  }),
+);
+
+let samples = [];
+
+function update(value) {
+  const read = photosBy(value, ["read"]);
+  const memory = ["service", "child"].map((name) => value("memory_bytes", `process="${name}"`));
+  const restarts = Object.keys(REASONS).filter((reason) => restartsBy(value, reason));
+  const sample = {
+    at: performance.now() / 1000,
+    read,
+    waiting: value("photos_waiting"),
+    memory: memory[0] + memory[1],
+    restarts: restarts.reduce((sum, reason) => sum + restartsBy(value, reason), 0),
+  };
+  const before = samples.at(-LATELY);
+  sample.perSecond = before ? Math.max(0, read - before.read) / (sample.at - before.at) : 0;
+  samples = [...samples, sample].slice(-KEPT);
+
+  const shown = { photosRead: read, perSecond: plain(sample.perSecond), waiting: sample.waiting };
+  shown.memory = megabytes(sample.memory);
+  shown.restarts = sample.restarts;
+  const names = { photosRead: "read" }; // the others are called as their tile
+  for (const [name, each] of Object.entries(tiles)) {
+    each.number.textContent = shown[name];
+    plot(each, samples.map((one) => one[names[name] ?? name]));
+  }
+  say(tiles.photosRead.note, "linesFound", value("lines_total"));
+  say(tiles.perSecond.note, "lately");
+  say(tiles.waiting.note, "beingRead", value("photos_reading"));
+  say(tiles.memory.note, "memoryOf", ...memory.map(megabytes));
+  const reasons = restarts.map((reason) => say(make("span"), REASONS[reason], restartsBy(value, reason)));
+  tiles.restarts.note.replaceChildren(...(reasons.length ? reasons : [say(make("span"), "none")]));
+
+  const means = STAGES.map((stage) => read && value("stage_seconds_sum", `stage="${stage}"`) / read);
+  STAGES.forEach((stage, index) => {
+    stages[stage].number.textContent = means[index].toFixed(3);
+    stages[stage].bar.style.width = `calc((100% - 3.5rem) * ${means[index] / Math.max(...means, 1e-9)})`;
+  });
+}
+
+function showWhether(running) {
+  $("silent").hidden = running;
+  document.body.classList.toggle("down", !running);
+  say($("running"), running ? "running" : "notRunning");
+}
+
+let watching = 0;
+
+async function watch() {
+  clearTimeout(watching);
+  if (key && !document.hidden) {
+    const answered = await measure().then(update).then(() => true, () => false);
+    showWhether(answered || !key);
+  }
+  if (key) watching = setTimeout(watch, EVERY * 1000);
+}
+
+// --- Restart: what was under way is counted before, and what became of it after.
+
+async function restart() {
+  say($("restarted"), "restarting");
+  const before = await measure();
+  const underWay = before("photos_reading") + before("photos_waiting");
+  const started = performance.now();
+  await ask("restart", "POST");
+  if (!before("model_loaded")) return say($("restarted"), "restartNothing");
+  let seconds = 0;
+  while (performance.now() - started < 120_000) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const now = await measure();
+    const grown = (outcomes) => photosBy(now, outcomes) - photosBy(before, outcomes);
+    if (!seconds && restartsBy(now, "requested") > restartsBy(before, "requested")) {
+      seconds = ((performance.now() - started) / 1000).toFixed(1);
+    }
+    const lost = grown(UNANSWERED);
+    if (lost) return say($("restarted"), "restartedLost", lost);
+    if (seconds && grown(["read", "unreadable_photo", "refused"]) >= underWay) {
+      return underWay ? say($("restarted"), "restartedBusy", seconds, underWay) : say($("restarted"), "restartedIdle", seconds);
+    }
+  }
+  return say($("restarted"), "restartSlow");
+}
+
+$("restart").addEventListener("click", async ({ target }) => {
+  if (target.ariaDisabled === "true") return; // not `disabled`: that would take the focus away
+  target.ariaDisabled = "true";
+  await restart().catch(() => say($("restarted"), "silent"));
+  target.ariaDisabled = "false";
+});
+document.addEventListener("visibilitychange", watch);
+whenKeyFits.push(watch);
+
+speak();
+if (key) tryKey();

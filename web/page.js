@@ -1,0 +1,157 @@
+// Language, key and address; what the rest of the page is made with.
+const STAGES = ["wait", "decode", "first_look", "detect", "recognize"]; // of reading a photo, as the service names them
+const $ = (id) => document.getElementById(id);
+
+/** An element; what comes from elsewhere only ever becomes its text or an attribute. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function draw(tag, attributes = {}) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+// --- Language: what was chosen before, else the browser's.
+
+let language = localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
+const said = new WeakMap(); // element -> the values in its text
+
+function words(key, ...values) {
+  const found = WORDS[key][language === "zh" ? 1 : 0];
+  return typeof found === "function" ? found(...values) : found;
+}
+
+/** Have an element say something, in whatever language is chosen from now on. */
+function say(element, key, ...values) {
+  element.dataset.say = key;
+  said.set(element, values);
+  element.textContent = words(key, ...values);
+  return element;
+}
+
+/** The same for an attribute, such as aria-label. */
+function label(element, attribute, key, ...values) {
+  element.dataset.label = attribute;
+  element.dataset.labelSay = key;
+  said.set(element, values);
+  element.setAttribute(attribute, words(key, ...values));
+  return element;
+}
+
+function speak() {
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  $("language").textContent = language === "zh" ? "English" : "中文";
+  $("language").lang = language === "zh" ? "en" : "zh-CN";
+  for (const element of document.querySelectorAll("[data-say]")) {
+    element.textContent = words(element.dataset.say, ...(said.get(element) ?? []));
+  }
+  for (const element of document.querySelectorAll("[data-label]")) {
+    element.setAttribute(element.dataset.label, words(element.dataset.labelSay, ...(said.get(element) ?? [])));
+  }
+}
+
+$("language").addEventListener("click", () => {
+  language = language === "zh" ? "en" : "zh";
+  localStorage.setItem("language", language);
+  speak();
+});
+
+// --- The key, in this tab only.
+
+let key = sessionStorage.getItem("key") ?? "";
+const whenKeyFits = []; // what to do then
+
+/** Headers carry bytes: a key that is not ASCII goes as UTF-8. */
+const keyHeader = () => String.fromCharCode(...new TextEncoder().encode(key));
+
+async function ask(path, method) {
+  const answer = await fetch(path, { method, headers: { "api-key": keyHeader() }, cache: "no-store" });
+  if (answer.status === 401) refuseKey();
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer;
+}
+
+function showKey(fits) {
+  $("key-form").hidden = fits;
+  $("key-fits").hidden = !fits;
+  $("doing").hidden = !fits;
+}
+
+function dropKey() {
+  key = "";
+  sessionStorage.removeItem("key");
+  showKey(false);
+  $("key").value = "";
+}
+
+function refuseKey() {
+  dropKey();
+  noteOnKey("keyWrong");
+}
+
+function noteOnKey(note) {
+  const bad = note !== "keyNote";
+  say($("key-note"), note).classList.toggle("bad", bad);
+  $("key").setAttribute("aria-invalid", note === "keyWrong");
+  if (bad) $("key").focus();
+}
+
+async function tryKey() {
+  try {
+    await ask("check", "POST");
+  } catch {
+    if (key) noteOnKey("silent"); // a wrong one was dropped
+    return;
+  }
+  sessionStorage.setItem("key", key);
+  noteOnKey("keyNote");
+  showKey(true);
+  for (const begin of whenKeyFits) begin();
+}
+
+$("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  key = $("key").value.trim();
+  if (key) tryKey();
+});
+$("forget").addEventListener("click", () => {
+  dropKey();
+  noteOnKey("keyNote");
+  $("key").focus();
+});
+
+// --- What to enter in MT Photos.
+
+const address = new URL(".", location.href).href.replace(/\/$/, "");
+
+/** Not navigator.clipboard: browsers have it over TLS only, which a NAS at home seldom speaks. */
+function copy(text, button) {
+  const field = make("textarea", { class: "unseen", readonly: "" });
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+  const before = button.dataset.say;
+  button.focus();
+  if (before === "copied") return;
+  say(button, "copied");
+  setTimeout(() => say(button, before), 1500);
+}
+
+$("address").textContent = address;
+$("local").hidden = !["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+$("copy-address").addEventListener("click", (event) => copy(address, event.target));
+
+// Drawn here, for the page may load nothing: else browsers ask for /favicon.ico, which needs the key.
+const mark = document.querySelector(".mark").cloneNode(true);
+mark.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+mark.setAttribute("fill", "#0f766e");
+for (const path of mark.querySelectorAll("path")) path.setAttribute("stroke", "#fff");
+const icon = new Blob([new XMLSerializer().serializeToString(mark)], { type: "image/svg+xml" });
+document.head.append(make("link", { rel: "icon", href: URL.createObjectURL(icon) }));

@@ -1,0 +1,256 @@
+// Photos: sent a few at a time, each shown with what was read in it.
+const AT_ONCE = 3; // one more than the service reads at the same moment unless told otherwise
+const UNSURE = 0.8; // lines with a lower score are marked; it reads those a second time, turned
+const PROBLEMS = { 413: "tooLarge", 503: "busy", 504: "slow", 0: "silent" };
+
+const queue = [];
+let underWay = 0;
+let done = 0;
+let all = 0;
+
+function add(files) {
+  for (const file of files) {
+    all += 1;
+    const photo = entry(file);
+    $("photos").append(photo.item);
+    queue.push(photo);
+  }
+  if (!key) $("key").focus();
+  next();
+}
+
+function next() {
+  for (const photo of queue) say(photo.state, key ? "queued" : "needsKey");
+  while (key && queue.length && underWay < AT_ONCE) read(queue.shift());
+  $("together").hidden = !all;
+  $("together").classList.toggle("unseen", all === 1); // one has its own bar; screen readers are told here all the same
+  $("progress").max = all;
+  $("progress").value = done;
+  say($("counted"), "counted", done, all);
+}
+
+/** What a photo is shown as: a heading that says how far it is, and below it what came of it. */
+function entry(file) {
+  const state = make("span", { class: "state" });
+  const bar = make("i", { class: "bar" });
+  const body = make("div", { class: "body" });
+  const details = make("details", {}, make("summary", {}, make("b", {}, file.name), state, bar), body);
+  return { file, state, bar, body, details, item: make("li", {}, details) };
+}
+
+async function read(photo) {
+  underWay += 1;
+  photo.body.replaceChildren();
+  photo.state.classList.remove("bad");
+  const { status, answer } = await send(photo);
+  underWay -= 1;
+  if (status === 401) {
+    queue.unshift(photo); // it waits for the right key
+    if (key) refuseKey();
+  } else {
+    done += 1;
+    if (status === 200 && !Array.isArray(answer.result)) show(photo, answer);
+    else fail(photo, status, answer);
+  }
+  next();
+}
+
+/** XMLHttpRequest, for it tells how much was sent. Never fails: a status of 0 says that no answer came. */
+function send({ file, state, bar }) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", "ocr");
+    request.setRequestHeader("api-key", keyHeader());
+    request.setRequestHeader("prefer", "details");
+    request.upload.onprogress = ({ loaded, total }) => {
+      say(state, "sending", Math.round((100 * loaded) / total));
+      bar.style.width = `${(100 * loaded) / total}%`;
+    };
+    request.upload.onload = () => {
+      say(state, "reading");
+      bar.classList.add("busy");
+    };
+    request.onloadend = () => {
+      bar.className = "bar";
+      bar.style.width = "0";
+      let answer = null;
+      try {
+        answer = JSON.parse(request.responseText);
+      } catch {} // of a proxy, or none: the status tells enough
+      resolve({ status: answer || request.status !== 200 ? request.status : 0, answer });
+    };
+    say(state, "sending", 0);
+    const form = new FormData();
+    form.append("file", file, "photo"); // not its name: the service has no use for it
+    request.send(form);
+  });
+}
+
+function fail(photo, status, answer) {
+  const again = say(make("button", { type: "button" }), "again");
+  const resend = () => {
+    done -= 1;
+    queue.push(photo);
+    next();
+  };
+  again.addEventListener("click", resend, { once: true });
+  const problem = status === 200 ? "unreadable" : PROBLEMS[status] ?? "broken";
+  const reason = answer?.msg ?? answer?.detail;
+  photo.body.append(say(make("p", { class: "bad" }), problem));
+  if (reason) photo.body.append(make("p", { class: "quote", lang: "en" }, reason));
+  photo.body.append(make("p", { class: "actions" }, again));
+  say(photo.state, "failed").classList.add("bad");
+  photo.details.open = true;
+}
+
+function show(photo, answer) {
+  const { texts, scores } = answer.result;
+  const { polygons, seconds } = answer.details;
+  const total = Object.values(seconds).reduce((sum, each) => sum + each, 0);
+  say(photo.state, "found", texts.length, total.toFixed(2));
+  photo.details.open = photo.details.open || !document.querySelector(".photos [open] .look");
+  const sheet = picture(photo.file, answer.details);
+  const lines = make("ol", { class: "lines" });
+  label(lines, "aria-label", "linesOf", photo.file.name);
+  const each = texts.map((text, index) => {
+    const shape = draw("polygon", { points: polygons[index].join(" ") });
+    const line = make("span", { class: "line", tabindex: index ? "-1" : "0" }, text);
+    if (scores[index] < UNSURE) {
+      shape.classList.add("unsure");
+      line.classList.add("unsure");
+      line.append(say(make("small"), "unsure", scores[index]));
+    }
+    label(line, "title", "score", scores[index]);
+    link(shape, line);
+    sheet.shapes.append(shape);
+    return line;
+  });
+  const together = rows(polygons);
+  const items = together.map((row) => make("li", {}, ...row.map((index) => each[index])));
+  const tops = together.map((row) => Math.min(...row.map((index) => sides(polygons[index], 1)[0])));
+  lines.append(...items);
+  walk(lines, each);
+  const beside = make("div", {}, texts.length ? lines : say(make("p", { class: "hint" }), "nothing"));
+  if (lines.querySelector(".unsure")) beside.append(say(make("p", { class: "hint" }), "unsureNote"));
+  const stages = STAGES.filter((stage) => stage in seconds).map((stage) => {
+    return make("span", {}, say(make("span"), stage), ` ${seconds[stage].toFixed(3)} s`);
+  });
+  const look = make("div", { class: "look" }, sheet.figure, beside);
+  photo.body.append(look, make("p", { class: "hint spent" }, ...stages), actions(photo.file, answer));
+  new ResizeObserver(() => align(sheet.shapes, items, tops)).observe(sheet.shapes);
+}
+
+/** The photo as browsers show it, upright, below an SVG in its pixels; or the SVG alone if it cannot be shown. */
+function picture(file, { width, height }) {
+  const shapes = draw("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  const image = label(make("img", { src: URL.createObjectURL(file) }), "alt", "photoAlt", file.name);
+  const figure = make("figure", {}, make("div", { class: "sheet" }, image, shapes));
+  const unshown = () => {
+    image.remove();
+    figure.classList.add("blank");
+    figure.append(say(make("figcaption", { class: "hint" }), "unshown"));
+  };
+  image.onerror = unshown;
+  image.onload = () => {
+    // Where the browser turns it another way than the service did, the polygons would lie elsewhere.
+    const ratio = (image.naturalWidth * height) / (image.naturalHeight * width);
+    if (Math.abs(ratio - 1) > 0.05) unshown();
+  };
+  return { figure, shapes };
+}
+
+/** A line and its polygon light up together. */
+function link(shape, line) {
+  const light = (on) => () => [shape, line].forEach((element) => element.classList.toggle("lit", on));
+  for (const element of [shape, line]) {
+    element.addEventListener("pointerenter", light(true));
+    element.addEventListener("pointerleave", light(false));
+  }
+  line.addEventListener("focus", light(true));
+  line.addEventListener("blur", light(false));
+  shape.addEventListener("click", () => line.focus());
+}
+
+/** The lines are one stop of the Tab key; the arrow keys go on from there. */
+function walk(lines, each) {
+  lines.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const to = each[each.indexOf(document.activeElement) + step];
+    if (!to) return;
+    event.preventDefault();
+    to.focus();
+  });
+  lines.addEventListener("focusin", ({ target }) => each.forEach((line) => (line.tabIndex = line === target ? 0 : -1)));
+}
+
+const sides = (polygon, axis) => polygon.map((corner) => corner[axis]).sort((a, b) => a - b);
+
+/** The indices of lines, those together that stand in one row of the photo, from left to right. */
+function rows(polygons) {
+  const found = [];
+  polygons.forEach((polygon, index) => {
+    const before = polygons[index - 1];
+    const ys = before && sides(before, 1);
+    const middle = (sides(polygon, 1)[0] + sides(polygon, 1)[3]) / 2;
+    const beside = before && sides(polygon, 0)[0] >= sides(before, 0)[3] && middle > ys[0] && middle < ys[3];
+    if (beside) found.at(-1).push(index);
+    else found.push([index]);
+  });
+  return found;
+}
+
+/** Where the text is beside the photo, have each row start as high as it does there, or below the row before. */
+function align(shapes, items, tops) {
+  items.forEach((item) => (item.style.marginTop = ""));
+  const sheet = shapes.getBoundingClientRect();
+  if (!items.length || items[0].getBoundingClientRect().left < sheet.right) return;
+  const heights = items.map((item) => item.getBoundingClientRect().height);
+  let bottom = 0;
+  items.forEach((item, index) => {
+    const gap = Math.max(0, (tops[index] / shapes.viewBox.baseVal.height) * sheet.height - bottom);
+    item.style.marginTop = `${gap}px`;
+    bottom += gap + heights[index];
+  });
+}
+
+function actions(file, answer) {
+  const buttons = ["copyAll", "download", "curl"].map((key) => say(make("button", { type: "button" }), key));
+  const [text, json, curl] = buttons;
+  text.addEventListener("click", () => copy(answer.result.texts.join("\n"), text));
+  json.addEventListener("click", () => {
+    const href = URL.createObjectURL(new Blob([JSON.stringify(answer, null, 1)], { type: "application/json" }));
+    make("a", { href, download: `${file.name}.json` }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  });
+  const command = make("code", { tabindex: "0", hidden: "" }, curlLine(file.name));
+  curl.addEventListener("click", () => {
+    command.hidden = false;
+    copy(command.textContent, curl);
+  });
+  return make("div", { class: "actions" }, ...buttons, command);
+}
+
+/** The key stays a variable. The name goes to the shell: curl takes a ; or , in one for its own. */
+function curlLine(name) {
+  const quoted = `'${name.replaceAll("'", "'\\''")}'`;
+  return `curl -H "api-key: $API_AUTH_KEY" -H 'prefer: details' -F 'file=@-;filename=photo' ${address}/ocr <${quoted}`;
+}
+
+// --- Ways to add photos: the dialog, a drop or a paste anywhere on the page.
+
+$("files").addEventListener("change", ({ target }) => {
+  add([...target.files]);
+  target.value = ""; // so that the same photo can be chosen again
+});
+document.addEventListener("paste", ({ clipboardData }) => add([...clipboardData.files]));
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  $("drop").classList.add("over");
+});
+document.addEventListener("dragleave", ({ relatedTarget }) => relatedTarget || $("drop").classList.remove("over"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault(); // else the browser leaves the page to show the photo
+  $("drop").classList.remove("over");
+  add([...event.dataTransfer.files]);
+});
+whenKeyFits.push(next);
