@@ -38,6 +38,8 @@ PEERS = [
     "rapidocr_openvino",
     "rapidocr_onnxruntime",
 ]
+MORE_PEERS = ["rapidocr_paddle", "paddleocr"]
+"""Those of the runner `cuda`, asked when they are named."""
 AT_A_TIME = 4
 KEY = "bench"
 
@@ -193,7 +195,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runner", default="openvino")
     parser.add_argument("--model", default="ppocrv6")
-    parser.add_argument("--peer", action="append", choices=PEERS, help="only these peers (all unless given)")
+    parser.add_argument("--peer", action="append", choices=PEERS + MORE_PEERS, help="only these")
     parser.add_argument("--set", action="append", help="only these sets")
     parser.add_argument("--most", type=int, default=10**6, help="photos per set at the most")
     parser.add_argument("--out", type=Path, default=ROOT / "bench")

@@ -114,11 +114,15 @@ def wait_until_ready(port: int, process: subprocess.Popen[str], log: Path, probe
 
 
 def until_taken_in(served: Served, photos: int) -> None:
-    """Wait until so many photos are read or wait."""
+    """Wait until so many photos wait, are being read, or have been since the service was started."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
         lines = httpx.get(f"{served.url}/metrics", headers=served.headers).text.splitlines()
-        names = ("mtphotos_ocr_photos_reading ", "mtphotos_ocr_photos_waiting ")
+        names = (
+            "mtphotos_ocr_photos_reading ",
+            "mtphotos_ocr_photos_waiting ",
+            'mtphotos_ocr_photos_total{outcome="read"}',
+        )
         if sum(float(line.split()[1]) for line in lines if line.startswith(names)) >= photos:
             return
         time.sleep(0.05)
