@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr import curved
 from ocr.types import Pixels, Polygon, box
 
 SMALL = 96  # pixels of height; a higher line is halved at least before it is read, so it needs no finer resampling
@@ -26,13 +27,21 @@ def corners(center: Sequence[float], size: Sequence[float], angle: float) -> Pol
 
 def side_lengths(polygon: Polygon) -> tuple[float, float]:
     """Width and height of a polygon in pixels: the longer one of each pair of opposite sides."""
+    polygon = quad(polygon)
     edges = np.linalg.norm(polygon - np.roll(polygon, -1, axis=0), axis=1)
     return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))
 
 
+def quad(polygon: Polygon) -> Polygon:
+    """A polygon's four corners, or those of the rectangle around one that has more."""
+    return polygon if len(polygon) == 4 else corners(*cv2.minAreaRect(polygon))
+
+
 def crop(pixels: Pixels, polygon: Polygon) -> Pixels:
-    """Cut a polygon out and straighten it; a column is turned to lie."""
-    polygon = np.round(polygon)
+    """Cut a polygon out and straighten it, a bent one too; a column is turned to lie."""
+    if curved.is_curved(polygon):
+        return curved.straightened(pixels, polygon)
+    polygon = np.round(quad(polygon))
     width, height = (max(1, int(side)) for side in side_lengths(polygon))
     left, top = (max(0, int(value)) for value in polygon[0])
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
