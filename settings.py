@@ -52,8 +52,12 @@ class Settings(BaseSettings):
         default_factory=every_address, description="address to listen on; default: all, IPv4 and IPv6"
     )
     http_port: int = Field(8000, ge=1, le=65535, description="port to listen on")
-    ocr_runner: Literal["auto", "openvino", "onnx"] = Field(
-        "auto", description="`openvino`, `onnx`, or `auto`: OpenVINO where it runs, else ONNX Runtime"
+    ocr_runner: Literal["auto", "openvino", "onnx", "mmocr", "mmocr-onnx"] = Field(
+        "auto",
+        description="`openvino`, `onnx`, `mmocr`, `mmocr-onnx`, or `auto`: OpenVINO where it runs, else ONNX Runtime",
+    )
+    ocr_device: str | None = Field(
+        None, pattern=r"^(cpu|gpu(:\d+)?)$", description="`cpu`, or `gpu:1` for the second one"
     )
     ocr_model: Literal["ppocrv6", "ppocrv4"] = Field(
         "ppocrv6", description="`ppocrv6` (better), or `ppocrv4` for the texts that mt-photos-ai gives"
@@ -85,6 +89,14 @@ class Settings(BaseSettings):
     server_drain_time: float = Field(
         25, ge=0, le=3600, description="seconds that photos have for their answers when the service is told to stop"
     )
+    mmocr_det_config: Path | None = Field(None, description="file of the config of MMOCR's detector")
+    mmocr_det_weights: Path | None = Field(None, description="file of the checkpoint of MMOCR's detector")
+    mmocr_det_onnx: Path | None = Field(None, description="file that python -m runners.mmocr_export made")
+    mmocr_recognizer: Literal["ppocr", "mmocr", "none"] = Field(
+        "ppocr", description="what reads the lines that MMOCR finds: PP-OCR, MMOCR, or nothing: polygons without text"
+    )
+    mmocr_rec_config: Path | None = Field(None, description="file of the config of MMOCR's recognizer")
+    mmocr_rec_weights: Path | None = Field(None, description="file of the checkpoint of MMOCR's recognizer")
     log_format: Literal["text", "json"] = Field("text", description="`text` for people, `json` for machines")
 
     @field_validator("api_auth_key")

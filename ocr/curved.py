@@ -49,7 +49,7 @@ def sides(polygon: Polygon) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     Of all pairs of points on the contour, the ends of the band are those for which the two ways around lie closest
     together.
     """
-    contour = _spaced(polygon if cv2.contourArea(polygon, oriented=True) > 0 else polygon[::-1])
+    contour = _spaced(polygon)
     start = np.arange(AROUND)[:, np.newaxis, np.newaxis]
     steps = np.arange(AROUND // 4, 3 * AROUND // 4)[:, np.newaxis]
     part = np.linspace(0, 1, ALONG)

@@ -13,12 +13,18 @@ SMALL = 96  # pixels of height; a higher line is halved at least before it is re
 
 
 def corners(center: Sequence[float], size: Sequence[float], angle: float) -> Polygon:
-    """The corners of a rotated rectangle as cv2.minAreaRect gives it, clockwise from its top left one.
+    """The corners of a rotated rectangle as cv2.minAreaRect gives it, clockwise from its top left one."""
+    return clockwise(cv2.boxPoints((center, size, angle)).astype(np.float32, copy=False))
 
-    The two leftmost corners are the left side, of these the upper one is the top left: text is taken to
+
+def clockwise(points: Polygon) -> Polygon:
+    """The same polygon clockwise, if it has four corners from its top left one.
+
+    Their two leftmost corners are the left side, of these the upper one is the top left: text is taken to
     run from left to right, at up to 45 degrees.
     """
-    points = cv2.boxPoints((center, size, angle))
+    if len(points) > 4:
+        return points if cv2.contourArea(points, oriented=True) > 0 else points[::-1]
     points = points[np.argsort(points[:, 0], kind="stable")]
     top_left, bottom_left = points[:2][np.argsort(points[:2, 1], kind="stable")]
     top_right, bottom_right = points[2:][np.argsort(points[2:, 1], kind="stable")]

@@ -53,7 +53,7 @@ class Binarization:
         if mean < self.min_text_score or len(outlines) != 1 or len(outlines[0]) < 4:
             return None
         if self.text_repr_type == "poly":
-            return Region(outlines[0], mean)
+            return Region(geometry.clockwise(outlines[0]), mean)
         rectangle = cv2.minAreaRect(outlines[0])
         return Region(geometry.corners(*rectangle), mean) if min(rectangle[1]) >= self.min_text_width else None
 

@@ -13,6 +13,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from ocr.detector import Region
+from ocr.geometry import clockwise
 
 STEP = 0.03  # of the radius: the steps in which points walk to the edge of their place
 STEPS = 1000  # that a point walks at most; some tens are usual, but with a radius of nearly 0 it never arrives
@@ -60,7 +61,7 @@ class TextSnake:
         outlines, _ = cv2.findContours(covered, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
         if not outlines or cv2.contourArea(outlines[0]) == 0 or len(outlines[0]) <= 4:
             return None
-        return Region(outlines[0].reshape(-1, 2).astype(np.float32), float(cv2.mean(maps[0], covered)[0]))
+        return Region(clockwise(outlines[0].reshape(-1, 2).astype(np.float32)), float(cv2.mean(maps[0], covered)[0]))
 
 
 def _filled(places: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -9,11 +9,15 @@ from runners.base import Options, Runner
 
 
 class Entry(NamedTuple):
-    """Where a runner's class is ("module:Class"), the package of its engine, and the environment of its process."""
+    """Where a runner's class is ("module:Class"), the package of its engine, and the environment of its process.
+
+    One that is not `automatic` reads only when it is asked for by name.
+    """
 
     runner: str
     engine: str
     environment: Mapping[str, str] = MappingProxyType({})
+    automatic: bool = True
 
 
 def malloc(arenas: int, mmap: int, trim: int) -> dict[str, str]:
@@ -33,6 +37,8 @@ RUNNERS = {
     ),
     # ONNX Runtime allocates what it computes with anew for every layer: giving that back would double its time.
     "onnx": Entry("runners.onnx:OnnxRunner", "onnxruntime", malloc(2, 64, 256)),
+    "mmocr": Entry("runners.mmocr:MmocrRunner", "mmocr", automatic=False),
+    "mmocr-onnx": Entry("runners.mmocr_onnx:MmocrOnnxRunner", "onnxruntime", malloc(2, 64, 256), automatic=False),
 }
 """In the order in which `auto` prefers them."""
 

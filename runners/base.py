@@ -1,6 +1,7 @@
 """What a runner is."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +13,9 @@ class Options:
     """What a runner is made with.
 
     `model` is a name of ocr.models, `threads` the cores that a network may use, `model_dir` a folder
-    that replaces the model's own files, `log_format` the format of what it logs (see logs.py).
+    that replaces the model's own files, `log_format` the format of what it logs (see logs.py), `device` what it runs
+    on: "cpu", or "gpu:1" for the second one. `mmocr` holds what only MMOCR's runners need: the values of the settings
+    that begin so, without that word.
     """
 
     model: str
@@ -20,6 +23,8 @@ class Options:
     limits: Limits
     model_dir: Path | None = None
     log_format: str = "text"
+    device: str | None = None
+    mmocr: Mapping[str, str] = field(default_factory=dict)
 
 
 class Runner(Protocol):

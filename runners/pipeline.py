@@ -9,9 +9,9 @@ from typing import NamedTuple
 from ocr.detector import Detector
 from ocr.finder import Finder
 from ocr.models import locate
-from ocr.pipeline import Pipeline
+from ocr.pipeline import Outliner, Pipeline
 from ocr.recognizer import TRAINED_WIDTH, Recognizer
-from ocr.types import BestClasses, Reading, TextMap
+from ocr.types import BestClasses, Reading, Recognize, TextMap
 from runners.base import Options
 
 
@@ -30,7 +30,7 @@ class PipelineRunner(ABC):
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._pipeline: Pipeline | None = None
+        self._pipeline: Pipeline | Outliner | None = None
         self._cores = Lock()  # a network uses all of them: two at a time are slower than one after the other
 
     @abstractmethod
@@ -42,13 +42,20 @@ class PipelineRunner(ABC):
         """A recognizer's network from an ONNX file."""
 
     def load(self) -> None:
+        self._pipeline = self.pipeline()
+
+    def pipeline(self) -> Pipeline | Outliner:
+        """What photos are read with, its networks loaded."""
         files = locate(self._options.model, self._options.model_dir)
         finder = Finder(Detector(self.open_detector(files.detector)), self._options.limits, glance=files.glance)
         if files.glance:
             finder.warm_up()
-        opened = self.open_recognizer(files.recognizer)
-        recognizer = Recognizer(opened.network, charset(opened.metadata), narrowest=opened.narrowest)
-        self._pipeline = Pipeline(finder, recognizer, self._options.limits)
+        return Pipeline(finder, self.recognizer(files.recognizer), self._options.limits)
+
+    def recognizer(self, path: Path) -> Recognize:
+        """The recognizer of an ONNX file."""
+        opened = self.open_recognizer(path)
+        return Recognizer(opened.network, charset(opened.metadata), narrowest=opened.narrowest)
 
     def read(self, photo: bytes) -> Reading:
         if self._pipeline is None:

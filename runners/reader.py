@@ -138,7 +138,7 @@ def candidates(setting: str) -> list[str]:
     Raises:
         RunnerUnavailable: the package of the runner is not installed.
     """
-    wanted = list(RUNNERS) if setting == "auto" else [setting]
+    wanted = [name for name, entry in RUNNERS.items() if entry.automatic] if setting == "auto" else [setting]
     installed = [name for name in wanted if find_spec(RUNNERS[name].engine)]
     if not installed:
         engines = " or ".join(RUNNERS[name].engine for name in wanted)

@@ -24,7 +24,9 @@ ALLOWED = {
     "settings": set(),
     "health": set(),
     "logs": set(),
-    "assembly": {"ocr", "runners", "settings", "upload"},
+    "options": {"ocr", "runners", "settings"},
+    "assembly": {"options", "runners", "settings", "upload"},
+    "ase": {"logs", "ocr", "options", "runners", "settings"},
     "service": {
         *("access", "assembly", "auth", "logs", "metrics", "ocr", "openapi", "runners", "settings", "stopping"),
         *("upload", "web", "wire"),
