@@ -113,7 +113,7 @@ class Host:
         try:
             return int(Code.OK), _json({"lines": [_line(line) for line in self._read(params, photo())]})
         except OcrError as error:
-            code = CODES[type(error)]
+            code = CODES.get(type(error), Code.FAILED)
             log.info("%s: %s", PHRASES[code], error)
             return refusal(code, str(error))
         except MemoryError:

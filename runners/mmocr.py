@@ -109,7 +109,7 @@ def checkpoint(path: Path) -> dict[str, torch.Tensor]:
         weights = content.get("state_dict", content)
         if weights and all(isinstance(value, torch.Tensor) for value in weights.values()):
             return dict(weights)
-    except (OSError, RuntimeError, pickle.UnpicklingError, AttributeError, EOFError) as error:
+    except Exception as error:  # noqa: BLE001 - PyTorch raises nearly anything on a file that is none
         raise RunnerUnavailable(f"{path.name} is no checkpoint that PyTorch can read: {error}") from None
     raise RunnerUnavailable(f"{path.name} holds no weights")
 
@@ -119,6 +119,9 @@ class _Inert:
 
     def __new__(cls, *_: object, **__: object) -> Self:
         return super().__new__(cls)
+
+    def __call__(self, *_: object, **__: object) -> Self:
+        return self
 
     def __setstate__(self, state: object) -> None:
         pass

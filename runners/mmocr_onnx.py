@@ -43,7 +43,8 @@ class MmocrOnnxRunner(OnnxRunner):
     def file(self, name: str) -> Path:
         """A file that a setting names; raises RunnerUnavailable, where MMOCR would download or go on without it."""
         path = self._options.mmocr.get(name)
-        if path is None or not Path(path).is_file():
-            problem = f"there is no file {path}" if path else "is not set"
-            raise RunnerUnavailable(f"MMOCR_{name.upper()}: {problem}; it must be a file on this machine")
+        if path is None:
+            raise RunnerUnavailable(f"MMOCR_{name.upper()} is not set; it must name a file on this machine")
+        if not Path(path).is_file():
+            raise RunnerUnavailable(f"MMOCR_{name.upper()}: there is no file {path} on this machine")
         return Path(path)
