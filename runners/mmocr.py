@@ -40,7 +40,7 @@ class MmocrRunner(MmocrOnnxRunner):
         torch.set_num_threads(self._options.threads)
         super().load()
         device = torch_device(self._options.device)
-        self.device = torch.cuda.get_device_name(device) if device.startswith("cuda") else "CPU"
+        self.device = "CPU" if device == "cpu" else torch.cuda.get_device_name(device)
 
     def mmocr_detector(self) -> Callable[[Pixels], list[Region]]:
         inferencer = self._opened(DETECTOR, "det")
@@ -74,10 +74,19 @@ class MmocrRunner(MmocrOnnxRunner):
 
 
 def torch_device(device: str | None) -> str:
-    """PyTorch's name of a device: the first GPU if there is one and nothing else is asked for."""
-    if device is None:
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
-    return device.replace("gpu", "cuda")
+    """PyTorch's name of a device: the first GPU if there is one and nothing else is asked for.
+
+    Raises:
+        RunnerUnavailable: there is no such GPU.
+    """
+    count = torch.cuda.device_count()
+    name = device or ("gpu" if count else "cpu")
+    index = int(name.partition(":")[2] or 0)
+    if name == "cpu":
+        return name
+    if index >= count:
+        raise RunnerUnavailable(f"OCR_DEVICE={name}: PyTorch {torch.__version__} sees {count} GPUs on this machine")
+    return f"cuda:{index}"
 
 
 def opened(inferencer: Callable[..., Any], config: Path, weights: Path, device: str) -> Any:

@@ -3,7 +3,7 @@
 import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from aiges import dto
@@ -29,11 +29,11 @@ class Answer:
 class Checked(ase.wrapper.Wrapper, WrapperBase):  # type: ignore[misc]
     """Our wrapper with the fields that the checker goes by."""
 
-    serviceId = "ocr"
+    serviceId = "ocr"  # noqa: N815 - its names
     version = "v1"
-    requestCls = Request()
-    responseCls = Answer()
-    config = {"engine": "onnx", "threads": "1"}
+    requestCls = Request()  # noqa: N815
+    responseCls = Answer()  # noqa: N815
+    config: ClassVar = {"engine": "onnx", "threads": "1"}
 
 
 def request(photo: bytes) -> Any:

@@ -14,8 +14,9 @@ from ase.wrapper import wrapperFini, wrapperInit, wrapperOnceExec
 from ocr.errors import RunnerUnavailable
 from ocr.types import Polygon, TextLine
 from runners.base import Runner
+from runners.mmocr import DETECTOR, RECOGNIZER, torch_device
 from runners.mmocr_export import export
-from tests.mmocr.checkpoints import ARC, BAR, SIZE
+from tests.mmocr.checkpoints import ARC, BAR, CONFIGS, SIZE
 from tests.mmocr.conftest import loaded
 
 ALIKE = 0.95  # of their union that two polygons share at least; MMOCR thins with scikit-image, we with our own code
@@ -79,14 +80,10 @@ def test_the_wrapper_finds_the_same(files: dict[str, str], picture: bytes) -> No
 
 
 def test_mmocrs_own_recognizer_reads_the_crops(files: dict[str, str], picture: bytes, tmp_path: Path) -> None:
-    from mmocr.apis import TextRecInferencer
-
-    from tests.mmocr.checkpoints import CONFIGS
-
     config, weights = tmp_path / "crnn.py", tmp_path / "crnn.pth"
     Config.fromfile(CONFIGS.parent / "textrecog/crnn/crnn_mini-vgg_5e_mj.py").dump(config)
     torch.manual_seed(1)
-    torch.save(TextRecInferencer(model=str(config), weights=None, device="cpu").model.state_dict(), weights)
+    torch.save(RECOGNIZER(model=str(config), weights=None, device="cpu").model.state_dict(), weights)
     wanted = files | {"recognizer": "mmocr", "rec_config": str(config), "rec_weights": str(weights)}
     runner = loaded("mmocr", wanted)
     assert read(runner, picture) == []  # of random weights: nothing that it is sure of
@@ -113,6 +110,12 @@ def test_weights_of_another_network_are_refused(files: dict[str, str], tmp_path:
         loaded("mmocr", files | {"det_weights": str(other)})
 
 
+def test_a_gpu_that_is_not_there_is_named() -> None:
+    with pytest.raises(RunnerUnavailable, match=r"OCR_DEVICE=gpu:63: PyTorch .* sees \d+ GPUs"):
+        torch_device("gpu:63")
+    assert torch_device("cpu") == "cpu"
+
+
 class Evil:
     def __reduce__(self) -> tuple[object, tuple[Path]]:
         return Path.touch, (Path("evil"),)
@@ -129,9 +132,6 @@ def test_no_code_of_a_checkpoint_is_run(files: dict[str, str], tmp_path: Path, z
 
 
 def test_a_detector_of_another_kind_is_not_exported(tmp_path: Path) -> None:
-    from runners.mmocr import DETECTOR
-    from tests.mmocr.checkpoints import CONFIGS
-
     config, weights = tmp_path / "panet.py", tmp_path / "panet.pth"
     loaded_config = Config.fromfile(CONFIGS / "panet/panet_resnet18_fpem-ffm_600e_icdar2015.py")
     loaded_config.model.backbone.init_cfg = None

@@ -1,7 +1,6 @@
 """The same over HTTP, as MT Photos asks."""
 
 import time
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -9,12 +8,9 @@ from starlette.testclient import TestClient
 from tests.conftest import KEY
 from tests.mmocr.checkpoints import ARC, BAR
 
-STANDINS = Path(__file__).parent / "standins"
 
-
+@pytest.mark.parametrize("files", ["textsnake"], indirect=True)  # BentoML's service is made once a process
 def test_a_photo_is_read_over_http(files: dict[str, str], picture: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "dbnet" in files["det_config"]:
-        pytest.skip("BentoML's service is made once a process")
     monkeypatch.setenv("OCR_RUNNER", "mmocr")
     for name, path in files.items():
         monkeypatch.setenv(f"MMOCR_{name.upper()}", path)

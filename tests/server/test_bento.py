@@ -11,7 +11,11 @@ from tests.conftest import DATA
 from tests.server.conftest import ROOT, VENV, copy_project, environment, started
 
 KEY = "a-key-that-must-not-be-built-in"
-BENTOFILES = {"openvino": "bentofile.yaml", "onnx": "deploy/bentofile.onnx.yaml"}
+BENTOFILES = {
+    "openvino": "bentofile.yaml",
+    "onnx": "deploy/bentofile.onnx.yaml",
+    "mmocr-onnx": "deploy/bentofile.mmocr-onnx.yaml",
+}
 SERVES = {path.name for path in ROOT.glob("*.py")} | {"auth", "ocr", "runners", "web"}
 BESIDE = {"pyproject.toml", "requirements", "LICENSE", "NOTICE", "README.md", "bentofile.yaml"}
 

@@ -74,7 +74,7 @@ def test_a_picture_is_brought_to_size_filled_up_and_found_again() -> None:
 
     def dark_is_text(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         seen.append(pixels)
-        return (pixels.mean(axis=0, keepdims=True) < 100).astype(np.float32)
+        return np.where(pixels.mean(axis=0, keepdims=True) < 100, np.float32(1), np.float32(0))
 
     picture = np.full((300, 900, 3), 255, np.uint8)
     picture[100:160, 200:700] = 0

@@ -54,7 +54,16 @@ def test_imports_point_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "ocr").glob("*.py")), ids=lambda path: path.name)
 def test_ocr_knows_no_http_and_no_engine(path: Path) -> None:
-    assert not imported(path) & {"bentoml", "starlette", "httpx", "openvino", "onnxruntime", "rapidocr", "torch", "mmocr"}
+    assert not imported(path) & {
+        "bentoml",
+        "starlette",
+        "httpx",
+        "openvino",
+        "onnxruntime",
+        "rapidocr",
+        "torch",
+        "mmocr",
+    }
 
 
 def test_the_service_loads_no_engine_and_no_opencv() -> None:
