@@ -25,6 +25,7 @@ from runners.mmocr_onnx import MmocrOnnxRunner
 
 DETECTOR, RECOGNIZER = TextDetInferencer, TextRecInferencer
 BATCH = 8  # lines that are recognized at a time
+LEAST = 0.9  # pixels; times MMOCR's radius_shrink_ratio of 1.03 still below 1
 
 TENSORS = {
     ("collections", "OrderedDict"),
@@ -44,6 +45,9 @@ class MmocrRunner(MmocrOnnxRunner):
 
     def mmocr_detector(self) -> Callable[[Pixels], list[Region]]:
         inferencer = self._opened(DETECTOR, "det")
+        postprocessor = getattr(getattr(inferencer.model, "det_head", None), "postprocessor", None)
+        if type(postprocessor).__name__ == "TextSnakePostprocessor":
+            postprocessor.get_text_instances = ending(postprocessor.get_text_instances)
 
         def detect(pixels: Pixels) -> list[Region]:
             with self._cores:
@@ -71,6 +75,20 @@ class MmocrRunner(MmocrOnnxRunner):
     def _opened(self, inferencer: Callable[..., Any], part: str) -> Any:
         config, weights = self.file(f"{part}_config"), self.file(f"{part}_weights")
         return opened(inferencer, config, weights, torch_device(self._options.device))
+
+
+def ending(decode: Callable[..., Any]) -> Callable[..., Any]:
+    """MMOCR's decoding of TextSnake's maps (5, H, W) with an end.
+
+    It walks in steps of a share of the radius, for ever where that is nearly 0. Disks with a radius below 1 count for
+    nothing, so they may as well have one of LEAST.
+    """
+
+    def decoded(maps: torch.Tensor, sample: Any) -> Any:
+        maps[4].clamp_(min=LEAST)
+        return decode(maps, sample)
+
+    return decoded
 
 
 def torch_device(device: str | None) -> str:

@@ -110,6 +110,20 @@ def test_weights_of_another_network_are_refused(files: dict[str, str], tmp_path:
         loaded("mmocr", files | {"det_weights": str(other)})
 
 
+@pytest.mark.parametrize("files", ["textsnake"], indirect=True)
+@pytest.mark.parametrize("runner", ["mmocr", "mmocr-onnx"])
+def test_lines_without_a_radius_are_none_and_take_no_time_without_end(
+    files: dict[str, str], picture: bytes, tmp_path: Path, runner: str
+) -> None:
+    state = torch.load(files["det_weights"], weights_only=False)["state_dict"]
+    state["det_head.out_conv.bias"][4] = 1e-6
+    weights, exported = tmp_path / "thin.pth", tmp_path / "thin.onnx"
+    torch.save(state, weights)
+    export(Path(files["det_config"]), weights, exported)
+    thin = files | {"det_weights": str(weights), "det_onnx": str(exported), "recognizer": "none"}
+    assert read(loaded(runner, thin), picture) == []
+
+
 def test_a_gpu_that_is_not_there_is_named() -> None:
     with pytest.raises(RunnerUnavailable, match=r"OCR_DEVICE=gpu:63: PyTorch .* sees \d+ GPUs"):
         torch_device("gpu:63")
