@@ -45,7 +45,7 @@ class MmocrRunner(MmocrOnnxRunner):
 
     def mmocr_detector(self) -> Callable[[Pixels], list[Region]]:
         inferencer = self._opened(DETECTOR, "det")
-        postprocessor = getattr(getattr(inferencer.model, "det_head", None), "postprocessor", None)
+        postprocessor: Any = getattr(getattr(inferencer.model, "det_head", None), "postprocessor", None)
         if type(postprocessor).__name__ == "TextSnakePostprocessor":
             postprocessor.get_text_instances = ending(postprocessor.get_text_instances)
 

@@ -8,15 +8,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import settings
 from ocr.errors import RunnerUnavailable
 from ocr.mmocr import Binarization, MmocrDetector, Recipe, decoder
 from ocr.models import locate
 from ocr.textsnake import TextSnake
 from ocr.types import Limits, box
+from options import options
 from runners import RUNNERS, make
 from runners.base import Options, Runner
-from runners.reader import candidates
+from runners.reader import Reader, candidates
 from tests.conftest import DATA, PICTURES
+from tests.unit.readers import with_reader
 
 DETECTOR = str(DATA / "detector.onnx")
 
@@ -122,6 +125,20 @@ def test_what_is_missing_is_named(mmocr: dict[str, str], message: str) -> None:
 def test_another_onnx_file_is_refused() -> None:
     with pytest.raises(RunnerUnavailable, match=r"no file that python -m runners.mmocr_export made"):
         loaded(det_onnx=str(locate("ppocrv6").detector))
+
+
+def test_it_reads_in_the_child_process_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMOCR_DET_ONNX", DETECTOR)
+    monkeypatch.setenv("OCR_DEVICE", "cpu")
+    wanted = options(settings.load())
+    assert wanted.device == "cpu"
+    assert wanted.mmocr == {"det_onnx": DETECTOR, "recognizer": "ppocr"}
+
+    async def use(reader: Reader) -> None:
+        (line,) = (await reader.read((DATA / "strip.png").read_bytes())).lines
+        assert (line.text, line.polygon.shape) == ("Exit", (4, 2))
+
+    with_reader(wanted, use, "mmocr-onnx")
 
 
 def test_auto_never_takes_mmocr(monkeypatch: pytest.MonkeyPatch) -> None:
