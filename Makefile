@@ -3,10 +3,12 @@
 # Else its commands report to their makers.
 export BENTOML_DO_NOT_TRACK := True
 
-TARGETS := openvino onnx cuda cuda-onnx
+TARGETS := openvino onnx cuda cuda-onnx mmocr-onnx mmocr
 VENV := .venv
 TEST_VENV := .venv-test
 FUZZ_VENV := .venv-fuzz
+MMOCR_VENV := .venv-mmocr
+AIGES_VENV := .venv-aiges
 LOCK_VENV := .venv-lock
 
 # The bento to build, which any environment can: openvino, unless another TARGET is asked for.
@@ -30,12 +32,13 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve bento image image-test key test lint bench soak fuzz replicas screenshots lock platforms sbom audit clean
+.PHONY: help setup serve bento image image-test key test test-mmocr test-aiges lint bench soak fuzz replicas screenshots lock \
+	platforms sbom audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx, cuda, cuda-onnx) in .venv
+setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx, cuda, cuda-onnx, mmocr-onnx, mmocr) in .venv
 
 serve: setup key ## serve on port 8000, with a fresh key in .env if there is none
 	@$(VENV)/bin/python -m settings
@@ -61,6 +64,14 @@ image-test: image $(TEST_VENV)/test.installed ## make the image and use it: phot
 test: $(TEST_VENV)/test.installed lint ## install what the tests need and run them all; the page's need Chromium
 	$(TEST_VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
+# mmcv-lite and tests/mmocr/standins take the place of mmcv's compiled part. PyPI's PyTorch for Linux is that for CUDA,
+# several GB: PIP_INDEX_URL can name an index that has one for CPUs.
+test-mmocr: $(MMOCR_VENV)/test.installed ## MMOCR itself, on PyTorch: detectors, export, the same by wrapper and HTTP
+	PYTHONPATH=tests/mmocr/standins $(MMOCR_VENV)/bin/python -m pytest -o filterwarnings=default tests/mmocr $(PYTEST_ARGS)
+
+test-aiges: $(AIGES_VENV)/test.installed ## ase/wrapper.py against the checker of the package aiges
+	$(AIGES_VENV)/bin/python -m pytest -o filterwarnings=default tests/aiges $(PYTEST_ARGS)
+
 lint: $(TEST_VENV)/test.installed
 	$(TEST_VENV)/bin/ruff check
 	$(TEST_VENV)/bin/ruff format --check
@@ -85,12 +96,14 @@ screenshots: $(TEST_VENV)/test.installed ## the pictures of the page in README (
 lock: $(LOCK_VENV)/tools.installed ## pin the newest packages that fit in requirements/
 	for target in $(TARGETS); do $(COMPILE) --extra $$target -o requirements/$$target.txt || exit; done
 	for group in test fuzz; do $(COMPILE) --extra openvino --extra onnx --group $$group -o requirements/$$group.txt || exit; done
+	printf "%s; sys_platform == 'never'\n" bentoml starlette prometheus-client httptools uvloop | \
+	$(subst --universal,--python-platform linux,$(COMPILE)) --extra openvino --extra onnx --override /dev/stdin -o requirements/ase.txt
 	$(MAKE) platforms
 
 platforms: $(LOCK_VENV)/tools.installed ## whether what is pinned can be installed on x86-64 and ARM64, without a compiler
-	for pair in $(TARGETS:=,x86_64-manylinux_2_28) openvino,aarch64-manylinux_2_35 onnx,aarch64-manylinux_2_35; do \
+	for pair in $(patsubst %,%:x86_64-manylinux_2_28,$(filter-out mmocr,$(TARGETS))) openvino:aarch64-manylinux_2_35 onnx:aarch64-manylinux_2_35; do \
 	$(LOCK_VENV)/bin/uv pip install --quiet --dry-run --target $(LOCK_VENV)/none --python-version 3.11 \
-	--python-platform $${pair#*,} --no-deps --require-hashes --only-binary :all: -r requirements/$${pair%,*}.txt || exit; \
+	--python-platform $${pair#*:} --no-deps --require-hashes --only-binary :all: -r requirements/$${pair%:*}.txt || exit; \
 	done
 
 sbom: setup $(LOCK_VENV)/tools.installed ## the Python packages of TARGET, as a CycloneDX bill of materials: sbom-TARGET.json
@@ -108,7 +121,7 @@ COMPILE = $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3
 	--no-emit-index-url --no-annotate --custom-compile-command 'make lock' pyproject.toml
 
 clean: ## remove the environments
-	rm -rf $(VENV) $(TEST_VENV) $(FUZZ_VENV) $(LOCK_VENV)
+	rm -rf $(VENV) $(TEST_VENV) $(FUZZ_VENV) $(MMOCR_VENV) $(AIGES_VENV) $(LOCK_VENV)
 
 key: # a fresh one in .env, unless there is one there or in the environment
 	@test -n "$$API_AUTH_KEY" || grep -qs '^ *\(export \)\?API_AUTH_KEY *= *[^ ]' .env || { umask 077; \
@@ -123,6 +136,25 @@ $(TEST_VENV)/%.installed: requirements/%.txt
 	$(call install,$(TEST_VENV))
 $(FUZZ_VENV)/%.installed: requirements/%.txt
 	$(call install,$(FUZZ_VENV))
+
+
+# On top of the environment of the tests.
+$(MMOCR_VENV)/test.installed: $(TEST_VENV)/test.installed requirements/mmocr.txt
+	@$(PYTHON) -m venv --clear $(MMOCR_VENV)
+	@$(MMOCR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	@$(MMOCR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps torchvision==0.28.0 mmcv-lite==2.0.1
+	@$(MMOCR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/mmocr.txt
+	$(call on-top-of-tests,$(MMOCR_VENV))
+$(AIGES_VENV)/test.installed: $(TEST_VENV)/test.installed pyproject.toml
+	@$(PYTHON) -m venv --clear $(AIGES_VENV)
+	@$(AIGES_VENV)/bin/python -m pip install --quiet --disable-pip-version-check aiges==0.16.0 flask-restx
+	$(call on-top-of-tests,$(AIGES_VENV))
+
+define on-top-of-tests
+	@cd $(TEST_VENV)/lib/python3.*/site-packages && pwd >$(abspath $(1))/tests.pth
+	@mv $(1)/tests.pth $(1)/lib/python3.*/site-packages/
+	@touch $@
+endef
 
 define install
 	@$(or $(PYTHON),false) -c '$(FITS)' 2>/dev/null || \

@@ -52,14 +52,14 @@ class Settings(BaseSettings):
         default_factory=every_address, description="address to listen on; default: all, IPv4 and IPv6"
     )
     http_port: int = Field(8000, ge=1, le=65535, description="port to listen on")
-    ocr_runner: Literal["auto", "openvino", "onnx", "cuda", "cuda-onnx"] = Field(
+    ocr_runner: Literal["auto", "openvino", "onnx", "cuda", "cuda-onnx", "mmocr", "mmocr-onnx"] = Field(
         "auto",
-        description="`openvino`, `onnx`, `cuda`, `cuda-onnx`, or `auto`: what is installed and runs, cards first",
+        description="`openvino`, `onnx`, `cuda`, `cuda-onnx`, `mmocr`, `mmocr-onnx`, or `auto`",
     )
     ocr_device: str | None = Field(
         None,
         pattern=r"^(cpu|gpu(:\d{1,2})?)$",
-        description="for `cuda` and `cuda-onnx`: `gpu`, `gpu:1` (the second card), or `cpu`; default: `gpu`",
+        description="for `cuda`, `cuda-onnx`, `mmocr`: `gpu`, `gpu:1` (the second one), `cpu`; default: the first card",
     )
     ocr_gpu_memory_mb: int = Field(
         2000, ge=500, description="MB (of 1,000,000 bytes) of a card's memory that may be used"
@@ -97,6 +97,14 @@ class Settings(BaseSettings):
     server_drain_time: float = Field(
         25, ge=0, le=3600, description="seconds that photos have for their answers when the service is told to stop"
     )
+    mmocr_det_config: Path | None = Field(None, description="file of the config of MMOCR's detector")
+    mmocr_det_weights: Path | None = Field(None, description="file of the checkpoint of MMOCR's detector")
+    mmocr_det_onnx: Path | None = Field(None, description="file that python -m runners.mmocr_export made")
+    mmocr_recognizer: Literal["ppocr", "mmocr", "none"] = Field(
+        "ppocr", description="what reads the lines that MMOCR finds: PP-OCR, MMOCR, or nothing: polygons without text"
+    )
+    mmocr_rec_config: Path | None = Field(None, description="file of the config of MMOCR's recognizer")
+    mmocr_rec_weights: Path | None = Field(None, description="file of the checkpoint of MMOCR's recognizer")
     log_format: Literal["text", "json"] = Field("text", description="`text` for people, `json` for machines")
 
     @field_validator("api_auth_key")

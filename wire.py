@@ -84,8 +84,8 @@ class Details(BaseModel):
     width: int = Field(description="pixels of the upright photo")
     height: int = Field(description="pixels of the upright photo")
     polygons: list[list[tuple[float, float]]] = Field(
-        description="of each line the four corners, x and y in pixels of the upright photo, clockwise from the top "
-        "left of the text"
+        description="of each line the corners, x and y in pixels of the upright photo, clockwise from the top left of "
+        "the text; four, or more where a line is bent"
     )
     seconds: dict[str, float] = Field(description="by stage, as in the metric mtphotos_ocr_stage_seconds")
 

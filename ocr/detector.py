@@ -92,13 +92,14 @@ def regions(probability: NDArray[np.float32]) -> list[Region]:
         if min(width, height) < SMALLEST_SIDE:
             continue
         core = geometry.corners(center, (width, height), angle)
-        mean = _mean_inside(probability, core)
+        mean = mean_inside(probability, core)
         if mean >= TEXT_PROBABILITY:
-            found.append(Region(_unclipped(core), mean))
+            found.append(Region(geometry.corners(*cv2.minAreaRect(grown(core, UNCLIP_RATIO)[0])), mean))
     return found
 
 
-def _mean_inside(probability: NDArray[np.float32], polygon: Polygon) -> float:
+def mean_inside(probability: NDArray[np.float32], polygon: Polygon) -> float:
+    """The mean of a map (H, W) inside a polygon."""
     height, width = probability.shape
     left, top = np.clip(np.floor(polygon.min(axis=0)), 0, (width - 1, height - 1)).astype(int)
     right, bottom = np.clip(np.ceil(polygon.max(axis=0)), 0, (width - 1, height - 1)).astype(int)
@@ -107,10 +108,12 @@ def _mean_inside(probability: NDArray[np.float32], polygon: Polygon) -> float:
     return float(cv2.mean(probability[top : bottom + 1, left : right + 1], mask)[0])
 
 
-def _unclipped(core: Polygon) -> Polygon:
-    """The rectangle around a core grown by its area * 1.6 / perimeter on all sides (Liao et al., 3.4)."""
-    distance = cv2.contourArea(core) * UNCLIP_RATIO / cv2.arcLength(core, closed=True)
+def grown(core: Polygon, ratio: float) -> list[Polygon]:
+    """A core grown by its area * `ratio` / perimeter on all sides (Liao et al., 3.4), on whole pixels.
+
+    The outline of a rectangle; of another shape it may fall apart, into several or none.
+    """
+    distance = cv2.contourArea(core) * ratio / cv2.arcLength(core, closed=True)
     offset = pyclipper.PyclipperOffset()
     offset.AddPath(core, pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
-    grown = np.array(offset.Execute(distance)[0], dtype=np.int32)
-    return geometry.corners(*cv2.minAreaRect(grown))
+    return [np.array(outline, dtype=np.float32) for outline in offset.Execute(distance)]

@@ -1,7 +1,7 @@
 """Where in a photo there is text: a glance at the whole of it, then a closer look where the glance saw something."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from ocr.detector import MEAN_PROBABILITY, Detector, Region
 from ocr.geometry import side_lengths
 from ocr.image import Photo, decode
-from ocr.types import Limits, Polygon, Reading
+from ocr.types import Limits, Pixels, Polygon, Reading
 
 # All heights are those of a region around a line, in pixels of the detector's input.
 LEGIBLE = 36  # lines of that height are found whole, and in their own shape: half of those of 10 are not
@@ -108,6 +108,27 @@ class Finder:
         top, bottom = (round(y / photo.scale[1]) for y in (window.top, window.bottom))
         found = self._detector(photo.pixels[top:bottom, left:right], window.scale * photo.scale[0])
         return [polygon + np.array([left, top], dtype=np.float32) for polygon in lines(found)]
+
+
+class WholePhoto:
+    """Finds the lines of text in a photo with a detector that looks at the whole of it, once, at a size of its own."""
+
+    def __init__(self, detector: Callable[[Pixels], list[Region]], limits: Limits) -> None:
+        self._detector = detector
+        self._limits = limits
+
+    def __call__(self, data: bytes, reading: Reading) -> tuple[Photo, list[Polygon]]:
+        """As Finder's."""
+        photo, found = self.regions(data, reading)
+        return photo, [region.polygon for region in found]
+
+    def regions(self, data: bytes, reading: Reading) -> tuple[Photo, list[Region]]:
+        """The same with the detector's scores."""
+        side = round(self._limits.max_side * DETAIL)
+        with reading.stage("decode"):
+            photo = decode(data, needed_side=side, max_pixels=self._limits.max_pixels)
+        with reading.stage("detect"):
+            return photo, self._detector(photo.pixels)
 
 
 def enlarged(photo: Photo) -> float:

@@ -6,18 +6,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr import curved
 from ocr.types import Pixels, Polygon, box
 
 SMALL = 96  # pixels of height; a higher line is halved at least before it is read, so it needs no finer resampling
 
 
 def corners(center: Sequence[float], size: Sequence[float], angle: float) -> Polygon:
-    """The corners of a rotated rectangle as cv2.minAreaRect gives it, clockwise from its top left one.
+    """The corners of a rotated rectangle as cv2.minAreaRect gives it, clockwise from its top left one."""
+    return clockwise(cv2.boxPoints((center, size, angle)).astype(np.float32, copy=False))
 
-    The two leftmost corners are the left side, of these the upper one is the top left: text is taken to
+
+def clockwise(points: Polygon) -> Polygon:
+    """The same polygon clockwise, if it has four corners from its top left one.
+
+    Their two leftmost corners are the left side, of these the upper one is the top left: text is taken to
     run from left to right, at up to 45 degrees.
     """
-    points = cv2.boxPoints((center, size, angle))
+    if len(points) > 4:
+        return points if cv2.contourArea(points, oriented=True) > 0 else points[::-1]
     points = points[np.argsort(points[:, 0], kind="stable")]
     top_left, bottom_left = points[:2][np.argsort(points[:2, 1], kind="stable")]
     top_right, bottom_right = points[2:][np.argsort(points[2:, 1], kind="stable")]
@@ -26,13 +33,21 @@ def corners(center: Sequence[float], size: Sequence[float], angle: float) -> Pol
 
 def side_lengths(polygon: Polygon) -> tuple[float, float]:
     """Width and height of a polygon in pixels: the longer one of each pair of opposite sides."""
+    polygon = quad(polygon)
     edges = np.linalg.norm(polygon - np.roll(polygon, -1, axis=0), axis=1)
     return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))
 
 
+def quad(polygon: Polygon) -> Polygon:
+    """A polygon's four corners, or those of the rectangle around one that has more."""
+    return polygon if len(polygon) == 4 else corners(*cv2.minAreaRect(polygon))
+
+
 def crop(pixels: Pixels, polygon: Polygon) -> Pixels:
-    """Cut a polygon out and straighten it; a column is turned to lie."""
-    polygon = np.round(polygon)
+    """Cut a polygon out and straighten it, a bent one too; a column is turned to lie."""
+    if curved.is_curved(polygon):
+        return curved.straightened(pixels, polygon)
+    polygon = np.round(quad(polygon))
     width, height = (max(1, int(side)) for side in side_lengths(polygon))
     left, top = (max(0, int(value)) for value in polygon[0])
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)

@@ -1,20 +1,27 @@
 """A photo's way: find the lines, cut them out, recognize them."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ocr import geometry
-from ocr.finder import Finder
-from ocr.types import Limits, Pixels, Reading, ReadLines, TextLine
+from ocr.finder import WholePhoto
+from ocr.image import Photo
+from ocr.types import Limits, Pixels, Polygon, Reading, Recognize, TextLine
 
 UNSURE = 0.8  # a line with a lower score may stand on its head, so it is read a second time, turned
 TRIED = 24  # lines; of more unsure ones in a photo these, the widest, show whether turning helps the others
 SURE = 0.9  # the score from which that second reading counts; below, it was noise on labelled receipts
 
 
+Find = Callable[[bytes, Reading], tuple[Photo, list[Polygon]]]
+"""The photo, decoded as large as its text needs, and its lines in pixels of the decoded photo; see ocr.finder."""
+
+
 class Pipeline:
     """Reads photos with a finder and a recognizer; safe to call from several threads at once."""
 
-    def __init__(self, finder: Finder, recognizer: ReadLines, limits: Limits) -> None:
+    def __init__(self, finder: Find, recognizer: Recognize, limits: Limits) -> None:
         self._finder = finder
         self._recognizer = recognizer
         self._limits = limits
@@ -66,3 +73,27 @@ class Pipeline:
         for index, reading in better:
             texts[index] = reading
         return len(better)
+
+
+class Outliner:
+    """Finds the lines in photos and does not read them; safe to call from several threads at once."""
+
+    def __init__(self, finder: WholePhoto, limits: Limits) -> None:
+        self._finder = finder
+        self._limits = limits
+
+    def read(self, data: bytes) -> Reading:
+        """The lines in a photo as Pipeline gives them, without text and with the detector's scores.
+
+        Raises:
+            UnreadablePhoto: `data` is not a picture that can be read.
+        """
+        reading = Reading()
+        photo, regions = self._finder.regions(data, reading)
+        size = photo.width, photo.height
+        lines = [
+            TextLine(geometry.scale(regions[index].polygon, photo.scale, size), "", score)
+            for index in geometry.reading_order([region.polygon for region in regions])
+            if (score := regions[index].probability) >= self._limits.min_score
+        ]
+        return Reading(lines, reading.seconds, size)

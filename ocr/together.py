@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from ocr.types import Pixels, ReadLines
+from ocr.types import Pixels, Recognize
 
 log = logging.getLogger("mtphotos_ocr.together")
 
@@ -24,7 +24,7 @@ class Together:
     While it reads, the calls of other threads gather; the first of them to have its turn reads them all.
     """
 
-    def __init__(self, recognizer: ReadLines) -> None:
+    def __init__(self, recognizer: Recognize) -> None:
         self._recognizer = recognizer
         self._gathered: list[_Call] = []
         self._gathering = Lock()

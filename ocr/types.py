@@ -12,19 +12,19 @@ Pixels = NDArray[np.uint8]
 """A picture or a part of one: (height, width, 3), BGR, 0-255."""
 
 Polygon = NDArray[np.float32]
-"""Four corners, (4, 2) as x and y in pixels of the upright photo, clockwise from the top left of the text."""
+"""(n, 2) as x and y in pixels of the upright photo, clockwise: the four corners from the top left of the text, or more
+points around a line that is bent."""
 
 TextMap = Callable[[Pixels], NDArray[np.float32]]
 """One pass of a detector's network: the probability of text per pixel, (H, W) in 0..1, for pixels whose H and W are
 multiples of 32. Safe to call from several threads at once."""
 
+Recognize = Callable[[Sequence[Pixels]], list[tuple[str, float]]]
+"""Reads cut-out lines: text and score (0-1; 0 for no text) of each, in their order. As safe."""
+
 BestClasses = Callable[[NDArray[np.float32]], tuple[NDArray[np.int64], NDArray[np.float32]]]
 """One pass of a recognizer's network over lines, (N, 3, 48, W) in -1..1, BGR: the most probable class and its
 probability (0..1), both (N, T), for T steps from left to right. As safe."""
-
-
-ReadLines = Callable[[Sequence[Pixels]], list[tuple[str, float]]]
-"""A recognizer: text and score (0..1; 0 for no text) of each cut-out line, in their order. As safe."""
 
 
 def planes(pixels: Pixels) -> NDArray[np.float32]:
@@ -48,7 +48,8 @@ class Limits:
 class TextLine:
     """One line of text as it was read.
 
-    `text` is never blank; `score` is the recognizer's mean probability per character, 0-1.
+    `text` is blank only where lines are found and not read (ocr.pipeline.Outliner). `score`, 0-1, is the recognizer's
+    mean probability per character; there, the detector's.
     """
 
     polygon: Polygon

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from runners import nvidia
 from runners.base import Options, Runner
@@ -13,13 +13,14 @@ class Entry(NamedTuple):
     """What is known of a runner before it is imported.
 
     Where its class is ("module:Class"), the packages of its engine, any of which serves, the models that it has, the
-    best first, whether it is for cards, and what the environment of its process has besides.
+    best first, what a card is to it, whether `auto` may take it, and what the environment of its process has besides.
     """
 
     runner: str
     engines: Sequence[str]
     models: Sequence[str] = ("ppocrv6", "ppocrv4")
-    card: bool = False
+    card: Literal["needed", "welcome", "unused"] = "unused"
+    automatic: bool = True
     environment: Callable[[], Mapping[str, str]] = dict
 
     def model(self, options: Options) -> str:
@@ -44,10 +45,10 @@ RUNNERS = {
         "runners.cuda:CudaRunner",
         ("paddlepaddle-gpu", "paddlepaddle"),
         models=("ppocrv4",),
-        card=True,
+        card="needed",
         environment=lambda: malloc(2, 64, 256) | nvidia.environment(),
     ),
-    "cuda-onnx": Entry("runners.cuda_onnx:CudaOnnxRunner", ("onnxruntime-gpu",), models=("ppocrv6",), card=True),
+    "cuda-onnx": Entry("runners.cuda_onnx:CudaOnnxRunner", ("onnxruntime-gpu",), models=("ppocrv6",), card="needed"),
     # OpenVINO keeps its own memory: with less in glibc's hands all processes need 850 MB in place of 1150. (With 1 MiB,
     # what a JPEG is decoded to goes back at once, and decoding takes a quarter longer.) Its cache is above oneDNN's.
     "openvino": Entry(
@@ -58,6 +59,13 @@ RUNNERS = {
     # ONNX Runtime allocates what it computes with anew for every layer: giving that back would double its time.
     "onnx": Entry(
         "runners.onnx:OnnxRunner", ("onnxruntime", "onnxruntime-gpu"), environment=partial(malloc, 2, 64, 256)
+    ),
+    "mmocr": Entry("runners.mmocr:MmocrRunner", ("mmocr",), card="welcome", automatic=False),
+    "mmocr-onnx": Entry(
+        "runners.mmocr_onnx:MmocrOnnxRunner",
+        ("onnxruntime", "onnxruntime-gpu"),
+        automatic=False,
+        environment=partial(malloc, 2, 64, 256),
     ),
 }
 """In the order in which `auto` prefers them."""

@@ -1,6 +1,7 @@
 """What a runner is."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,7 @@ class Options:
     `model` is a name of ocr.models, `threads` the cores that a network may use, `model_dir` a folder
     that replaces the model's own files, `log_format` the format of what it logs (see logs.py). `device` is "cpu",
     or "gpu" and the number of a card, "gpu:1"; None is the runner's own. On a card, `gpu_memory` bytes may be used.
+    `mmocr` holds what only MMOCR's runners need: the values of the settings that begin so, without that word.
     """
 
     model: str
@@ -23,6 +25,7 @@ class Options:
     log_format: str = "text"
     device: str | None = None
     gpu_memory: int = 2000 * 10**6
+    mmocr: Mapping[str, str] = field(default_factory=dict)
 
 
 class Runner(Protocol):

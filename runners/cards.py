@@ -1,10 +1,12 @@
 """What the runners on NVIDIA cards have in common."""
 
+from pathlib import Path
+
 from ocr.recognizer import Recognizer
 from ocr.together import Together
-from ocr.types import ReadLines
+from ocr.types import Recognize
 from runners.base import Options
-from runners.pipeline import OpenRecognizer, PipelineRunner
+from runners.pipeline import PipelineRunner
 
 FULL_BATCH = 8 * 1280
 """Pixels of all the lines of a batch side by side. A card is idle most of the time with less."""
@@ -21,7 +23,9 @@ class CardRunner(PipelineRunner):
         kind, _, number = (options.device or "gpu").partition(":")
         self.card = None if kind == "cpu" else int(number or 0)
 
-    def _recognizer(self, opened: OpenRecognizer) -> ReadLines:
+    def recognizer(self, path: Path) -> Recognize:
+        opened = self.open_recognizer(path)
         # alike=0: what a line reads as does not depend on the lines of other photos that it shares a batch with
-        recognizer = Recognizer(opened.network, opened.charset, narrowest=opened.narrowest, widest=FULL_BATCH, alike=0)
-        return Together(recognizer)
+        return Together(
+            Recognizer(opened.network, opened.charset, narrowest=opened.narrowest, widest=FULL_BATCH, alike=0)
+        )

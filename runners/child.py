@@ -7,7 +7,6 @@ back an 8-byte length and JSON. Nothing else crosses the border: no exception, n
 socket carries one message, how loading went; when the service closes it, or dies, the child ends.
 """
 
-import io
 import json
 import logging
 import os
@@ -15,19 +14,15 @@ import signal
 import socket
 import sys
 import threading
-import warnings
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 import logs
 from ocr.errors import RunnerUnavailable, UnreadablePhoto
-from ocr.formats import FORMATS, weight
 from ocr.types import Limits
 from runners import make
 from runners.base import Options, Runner
-from runners.gate import PixelGate
+from runners.gate import PixelGate, pixels
 
 log = logging.getLogger("mtphotos_ocr.child")
 
@@ -78,20 +73,9 @@ def _options(job: dict[str, Any]) -> Options:
 
 def _serve(slot: socket.socket, runner: Runner, gate: PixelGate) -> None:
     while (photo := _receive(slot)) is not None:
-        with gate.passed(_pixels(photo)):
+        with gate.passed(pixels(photo)):
             answer = _read(runner, photo)
         _send(slot, answer)
-
-
-def _pixels(photo: bytes) -> int:
-    """How many pixels a photo has, by its header and weighed by its format; none if it is not a picture."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata, as when it is decoded
-            with Image.open(io.BytesIO(photo), formats=FORMATS) as image:
-                return image.width * image.height * weight(image)
-    except Exception:  # noqa: BLE001 - the runner meets the same, and says what it is
-        return 0
 
 
 def _read(runner: Runner, photo: bytes) -> dict[str, object]:

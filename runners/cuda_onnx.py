@@ -20,9 +20,9 @@ class CudaOnnxRunner(CardRunner, OnnxRunner):
             self.device = f"CUDA {onnxruntime.cuda_version}, gpu:{self.card}"
         super().load()
 
-    def _session(self, path: Path) -> onnxruntime.InferenceSession:
+    def session(self, path: Path) -> onnxruntime.InferenceSession:
         if self.card is None:
-            return super()._session(path)
+            return super().session(path)
         config = {
             "device_id": self.card,
             "gpu_mem_limit": self._options.gpu_memory // 2,  # of each of the two networks

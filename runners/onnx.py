@@ -15,12 +15,12 @@ class OnnxRunner(PipelineRunner):
     """ONNX Runtime's CPU provider."""
 
     def open_detector(self, path: Path) -> TextMap:
-        network = self._network(self._session(path))
+        network = self.network(self.session(path))
         return lambda pixels: network(planes(pixels)[np.newaxis])[0, 0]
 
     def open_recognizer(self, path: Path) -> OpenRecognizer:
-        session = self._session(path)
-        probable = self._network(session)
+        session = self.session(path)
+        probable = self.network(session)
 
         def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             probabilities = probable(batch)
@@ -29,7 +29,8 @@ class OnnxRunner(PipelineRunner):
 
         return OpenRecognizer(network, charset(session.get_modelmeta().custom_metadata_map))
 
-    def _session(self, path: Path) -> onnxruntime.InferenceSession:
+    def session(self, path: Path) -> onnxruntime.InferenceSession:
+        """An ONNX file, loaded."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._options.threads
         options.enable_cpu_mem_arena = False  # the arena keeps the peak of every shape for ever
@@ -37,7 +38,8 @@ class OnnxRunner(PipelineRunner):
         options.add_session_config_entry("session.force_spinning_stop", "1")  # idle threads would burn a core
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
-    def _network(self, session: onnxruntime.InferenceSession) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    def network(self, session: onnxruntime.InferenceSession) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+        """What a session computes of a batch: its first output."""
         name = session.get_inputs()[0].name
 
         def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,9 +10,9 @@ from ocr.detector import Detector
 from ocr.errors import RunnerUnavailable
 from ocr.finder import Finder
 from ocr.models import ONNX, Form, locate
-from ocr.pipeline import Pipeline
+from ocr.pipeline import Outliner, Pipeline
 from ocr.recognizer import TRAINED_WIDTH, Recognizer
-from ocr.types import BestClasses, Reading, ReadLines, TextMap
+from ocr.types import BestClasses, Reading, Recognize, TextMap
 from runners.base import Options
 
 
@@ -32,7 +32,7 @@ class PipelineRunner(ABC):
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._pipeline: Pipeline | None = None
+        self._pipeline: Pipeline | Outliner | None = None
         self._cores = Lock()  # a network uses all of them: two at a time are slower than one after the other
 
     @abstractmethod
@@ -44,14 +44,19 @@ class PipelineRunner(ABC):
         """A recognizer's network from its file."""
 
     def load(self) -> None:
+        self._pipeline = self.pipeline()
+
+    def pipeline(self) -> Pipeline | Outliner:
+        """What photos are read with, its networks loaded."""
         files = locate(self._options.model, self._options.model_dir, self.form)
         finder = Finder(Detector(self.open_detector(files.detector)), self._options.limits, glance=files.glance)
         if files.glance:
             finder.warm_up()
-        opened = self.open_recognizer(files.recognizer)
-        self._pipeline = Pipeline(finder, self._recognizer(opened), self._options.limits)
+        return Pipeline(finder, self.recognizer(files.recognizer), self._options.limits)
 
-    def _recognizer(self, opened: OpenRecognizer) -> ReadLines:
+    def recognizer(self, path: Path) -> Recognize:
+        """The recognizer of a file."""
+        opened = self.open_recognizer(path)
         return Recognizer(opened.network, opened.charset, narrowest=opened.narrowest)
 
     def read(self, photo: bytes) -> Reading:

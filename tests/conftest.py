@@ -19,7 +19,7 @@ PICTURES: dict[str, list[str]] = json.loads((DATA / "pictures.json").read_text("
 
 KEY = "a key for the tests"
 for variable in [
-    name for name in os.environ if name.startswith(("API_AUTH_KEY", "HTTP_", "OCR_", "SERVER_", "BENTOML_"))
+    name for name in os.environ if name.startswith(("API_AUTH_KEY", "HTTP_", "OCR_", "MMOCR_", "SERVER_", "BENTOML_"))
 ]:
     del os.environ[variable]
 os.environ["API_AUTH_KEY"] = KEY  # before service.py is imported: it reads the settings then

@@ -183,7 +183,11 @@ function walk(lines, each) {
   lines.addEventListener("focusin", ({ target }) => each.forEach((line) => (line.tabIndex = line === target ? 0 : -1)));
 }
 
-const sides = (polygon, axis) => polygon.map((corner) => corner[axis]).sort((a, b) => a - b);
+/** From where to where a polygon reaches, across (0) or down (1). */
+function sides(polygon, axis) {
+  const at = polygon.map((corner) => corner[axis]);
+  return [Math.min(...at), Math.max(...at)];
+}
 
 /** The indices of lines, those together that stand in one row of the photo, from left to right. */
 function rows(polygons) {
@@ -191,8 +195,8 @@ function rows(polygons) {
   polygons.forEach((polygon, index) => {
     const before = polygons[index - 1];
     const ys = before && sides(before, 1);
-    const middle = (sides(polygon, 1)[0] + sides(polygon, 1)[3]) / 2;
-    const beside = before && sides(polygon, 0)[0] >= sides(before, 0)[3] && middle > ys[0] && middle < ys[3];
+    const middle = (sides(polygon, 1)[0] + sides(polygon, 1)[1]) / 2;
+    const beside = before && sides(polygon, 0)[0] >= sides(before, 0)[1] && middle > ys[0] && middle < ys[1];
     if (beside) found.at(-1).push(index);
     else found.push([index]);
   });

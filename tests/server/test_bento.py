@@ -13,7 +13,7 @@ from tests.server.conftest import ROOT, VENV, copy_project, environment, started
 
 KEY = "a-key-that-must-not-be-built-in"
 BENTOFILES = {"openvino": "bentofile.yaml"} | {
-    target: f"deploy/bentofile.{target}.yaml" for target in ("onnx", "cuda", "cuda-onnx")
+    target: f"deploy/bentofile.{target}.yaml" for target in ("onnx", "cuda", "cuda-onnx", "mmocr-onnx")
 }
 SERVES = {path.name for path in ROOT.glob("*.py")} | {"auth", "ocr", "runners", "web"}
 BESIDE = {"pyproject.toml", "requirements", "LICENSE", "NOTICE", "README.md", "bentofile.yaml"}

@@ -55,6 +55,13 @@ def test_no_runner_for_cards_is_tried_where_there_is_no_driver(monkeypatch: pyte
     assert candidates("cuda", device="cpu") == ["cuda"]
 
 
+def test_mmocr_is_taken_only_when_asked_for_and_does_without_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia, "has_driver", lambda: False)
+    assert candidates("mmocr") == candidates("mmocr", device="gpu:1") == ["mmocr"]
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=mmocr-onnx cannot use OCR_DEVICE=gpu"):
+        candidates("mmocr-onnx", device="gpu")
+
+
 def test_auto_keeps_to_the_device() -> None:
     assert candidates("auto", device="cpu") == ["openvino", "onnx"]
     assert candidates("auto", device="gpu:1") == ["cuda", "cuda-onnx"]

@@ -89,7 +89,7 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("OCR_RUNNER", "tpu", "OCR_RUNNER: Input should be 'auto', 'openvino', 'onnx', 'cuda' or 'cuda-onnx'"),
+        ("OCR_RUNNER", "tpu", "OCR_RUNNER: Input should be 'auto', 'openvino'"),
         ("HTTP_PORT", "99999", "HTTP_PORT: Input should be less than or equal to 65535"),
         ("OCR_MIN_SCORE", "high", "OCR_MIN_SCORE: Input should be a valid number"),
     ],

@@ -24,7 +24,9 @@ ALLOWED = {
     "settings": set(),
     "health": set(),
     "logs": set(),
-    "assembly": {"ocr", "runners", "settings", "upload"},
+    "options": {"ocr", "runners", "settings"},
+    "assembly": {"options", "runners", "settings", "upload"},
+    "ase": {"ase", "logs", "ocr", "options", "runners", "settings"},
     "service": {
         *("access", "assembly", "auth", "logs", "metrics", "ocr", "openapi", "runners", "settings", "stopping"),
         *("upload", "web", "wire"),
@@ -52,7 +54,8 @@ def test_imports_point_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "ocr").glob("*.py")), ids=lambda path: path.name)
 def test_ocr_knows_no_http_and_no_engine(path: Path) -> None:
-    assert not imported(path) & {"bentoml", "starlette", "httpx", "openvino", "onnxruntime", "paddle", "rapidocr"}
+    engines = {"openvino", "onnxruntime", "paddle", "rapidocr", "torch", "mmocr"}
+    assert not imported(path) & ({"bentoml", "starlette", "httpx"} | engines)
 
 
 def test_the_service_loads_no_engine_and_no_opencv() -> None:

@@ -1,0 +1,1 @@
+"""The readers inside iFlytek's ASE platform."""

@@ -1,0 +1,178 @@
+"""What all loaders of the ASE platform are answered by: a runner in this process, and codes in place of exceptions."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any, Self
+
+import logs
+from ocr.errors import OcrError, RunnerUnavailable, UnreadablePhoto
+from ocr.types import TextLine
+from options import options
+from runners import RUNNERS, make
+from runners.base import Runner
+from runners.choice import candidates
+from runners.gate import PixelGate, pixels
+from settings import Settings
+
+log = logging.getLogger("mtphotos_ocr.ase")
+
+INPUT = "data"  # the key of the image in a request
+
+
+class Code(IntEnum):
+    """What a request is answered with."""
+
+    OK = 0
+    NO_MODEL = 10001
+    EMPTY = 10013
+    UNREADABLE = 10014
+    FAILED = 10015
+    BAD_PARAMETER = 10016
+
+
+PHRASES = {
+    Code.OK: "ok",
+    Code.NO_MODEL: "no model",
+    Code.EMPTY: "empty request",
+    Code.UNREADABLE: "unreadable",
+    Code.FAILED: "reader failed",
+    Code.BAD_PARAMETER: "bad parameter",
+}
+"""At most 15 bytes of ASCII: longer ones are freed before V2 has read them."""
+
+
+class EmptyRequest(OcrError):
+    """There is no photo in the request."""
+
+
+class BadParameter(OcrError):
+    """A parameter has a value that cannot be used."""
+
+
+CODES: dict[type[OcrError], Code] = {
+    RunnerUnavailable: Code.NO_MODEL,
+    EmptyRequest: Code.EMPTY,
+    UnreadablePhoto: Code.UNREADABLE,
+    BadParameter: Code.BAD_PARAMETER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A runner that reads, what it was chosen by, and the bound on what it reads at a time."""
+
+    runner: Runner
+    settings: Settings
+    gate: PixelGate
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Load the runner that is chosen."""
+        wanted = options(settings)
+        everything = replace(wanted, limits=replace(wanted.limits, min_score=0))  # each request has its own least score
+        entry = RUNNERS[candidates(settings.ocr_runner, wanted)[0]]
+        runner = make(entry.runner, replace(everything, model=entry.model(wanted)))
+        runner.load()
+        return cls(runner, settings, PixelGate(wanted.limits.max_pixels))
+
+
+class Host:
+    """A runner in this process: in an embedded interpreter there is no Python that a child could be started with."""
+
+    def __init__(self) -> None:
+        self._loaded: Loaded | None = None
+
+    def init(self, config: Mapping[str, str]) -> int:
+        """Load the runner that the section [wrapper] of aiges.toml chooses."""
+        self.close()
+        try:
+            settings = Settings(_env_file=None, **settings_in(config))
+            logs.configure(settings.log_format)
+            self._loaded = Loaded.of(settings)
+        except Exception:
+            log.exception("no model could be loaded")
+            return int(Code.NO_MODEL)
+        log.info("ready to read on %s", self._loaded.runner.device)
+        return int(Code.OK)
+
+    def close(self) -> int:
+        """Let go of the runner; requests are answered with Code.NO_MODEL from now on."""
+        loaded, self._loaded = self._loaded, None
+        if loaded:
+            try:
+                loaded.runner.close()
+            except Exception:
+                log.exception("the runner could not be closed")
+        return int(Code.OK)
+
+    def answer(self, params: Mapping[str, str], photo: Callable[[], bytes | None]) -> tuple[int, bytes]:
+        """A code, and the JSON of the lines or of what is wrong."""
+        try:
+            return int(Code.OK), _json({"lines": [_line(line) for line in self._read(params, photo())]})
+        except OcrError as error:
+            code = CODES.get(type(error), Code.FAILED)
+            log.info("%s: %s", PHRASES[code], error)
+            return refusal(code, str(error))
+        except MemoryError:
+            return refusal(Code.UNREADABLE, "there is not enough memory to read this photo")
+        except Exception:
+            log.exception("the reader failed")
+            return refusal(Code.FAILED, "the reader failed on this photo; the service's log has the details")
+
+    def _read(self, params: Mapping[str, str], photo: bytes | None) -> list[TextLine]:
+        loaded = self._loaded
+        if loaded is None:
+            raise RunnerUnavailable("no model is loaded; the log says why")
+        if not photo:
+            raise EmptyRequest(f"there is no image under the key {INPUT}")
+        megabytes = loaded.settings.ocr_max_upload_mb
+        if len(photo) > megabytes * 10**6:
+            raise UnreadablePhoto(f"the file has {len(photo)} bytes; up to {megabytes} MB are read (max_upload_mb)")
+        least = score(params["min_score"]) if "min_score" in params else loaded.settings.ocr_min_score
+        with loaded.gate.passed(pixels(photo)):
+            return [line for line in loaded.runner.read(photo).lines if line.score >= least]
+
+
+def settings_in(config: Mapping[str, str]) -> dict[str, Any]:
+    """The settings (settings.py) in the section [wrapper]: engine, mmocr.det_config, and others without their OCR_."""
+    found, foreign = {}, []
+    for key, value in config.items():
+        name = "ocr_runner" if key == "engine" else key.replace(".", "_")
+        name = name if name in Settings.model_fields else f"ocr_{name}"
+        if name not in Settings.model_fields:
+            foreign.append(key)
+        elif value:  # an empty one is not set
+            found[name] = value
+    if foreign:
+        log.info("keys of [wrapper] that are no settings of the reader: %s", ", ".join(foreign))
+    return found
+
+
+def score(value: str) -> float:
+    """A score, 0-1; raises BadParameter."""
+    with suppress(ValueError):
+        if 0 <= (number := float(value)) <= 1:
+            return number
+    raise BadParameter('min_score must be a string with a number from 0 to 1, such as "0.5"')
+
+
+def _line(line: TextLine) -> dict[str, object]:
+    return {
+        "polygon": [[round(float(x), 2), round(float(y), 2)] for x, y in line.polygon],
+        "box": dict(zip(("x", "y", "width", "height"), (round(value, 2) for value in line.box), strict=True)),
+        "text": line.text,
+        "score": round(line.score, 4),
+    }
+
+
+def refusal(code: Code, message: str) -> tuple[int, bytes]:
+    """A code with the JSON that says the same."""
+    return int(code), _json({"error": {"code": int(code), "message": message}})
+
+
+def _json(answer: object) -> bytes:
+    return json.dumps(answer, ensure_ascii=False).encode()

@@ -1,0 +1,126 @@
+"""What the loaders of iFlytek's ASE platform import as `wrapper`; ase/README.md says how it is used.
+
+Three of them are alive. V1 calls the functions of this module. The loader in C++ that followed (V2) and the gRPC
+server of the package aiges make a `Wrapper`. An exception, None or an empty list would cost them the process or a
+licence for good, so none leaves this module: every request is answered by a code and one item with JSON in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ase.host import INPUT, PHRASES, Code, Host, refusal
+
+OUTPUT = "boxes"
+TEXT = 0  # the loaders' number of that type of data; image is 2
+ONCE = 3  # their status of data that comes in one piece
+SCHEMA = Path(__file__).with_name("schema.json")
+
+_host = Host()
+
+
+def wrapperInit(config: Mapping[str, str]) -> int:
+    """V1: load the runner."""
+    return _host.init(config)
+
+
+def wrapperOnceExec(
+    usrTag: str,
+    params: Mapping[str, str],
+    reqData: Sequence[Mapping[str, Any]],
+    respData: list[dict[str, Any]],
+    psrIds: Sequence[int],
+    psrCnt: int,
+) -> int:
+    """V1: read the photo in `reqData`, put one item into `respData`."""
+    code, body = _host.answer(params, lambda: next((item["data"] for item in reqData if item["key"] == INPUT), None))
+    respData.append({"key": OUTPUT, "data": body, "len": len(body), "status": ONCE, "type": TEXT})
+    return code
+
+
+def wrapperFini() -> int:
+    """V1: let go of the runner."""
+    return _host.close()
+
+
+def wrapperError(ret: int) -> str:
+    """A code in words."""
+    return PHRASES.get(ret, "unknown code")  # type: ignore[call-overload,no-any-return] # an int equals its Code
+
+
+class Wrapper:
+    """V2, and gRPC, which calls it with arguments of its own."""
+
+    def __init__(self, **_: object) -> None:
+        self._host = Host()
+
+    def wrapperInit(self, config: Mapping[str, str]) -> int:
+        return self._host.init(config)
+
+    def wrapperOnceExec(self, params: Mapping[str, str], reqData: Any, usrTag: str = "", persId: int = 0) -> Any:
+        def photo() -> bytes | None:
+            node = reqData.get(INPUT)
+            return None if node is None else bytes(node.data)
+
+        return _response(*self._host.answer(params, photo))
+
+    def wrapperFini(self) -> int:
+        return self._host.close()
+
+    def wrapperError(self, ret: int) -> str:
+        return wrapperError(ret)
+
+    def schema(self) -> str:
+        """gRPC: what the HTTP gateway is told. The package's own generators fail with a current pydantic."""
+        return SCHEMA.read_text("utf-8")
+
+    # The loader looks all of these up when it starts. Streams, own resources and asyncMode are not offered.
+
+    def wrapperOnceExecAsync(self, *_: object) -> int:
+        return int(Code.BAD_PARAMETER)
+
+    def wrapperLoadRes(self, *_: object) -> int:
+        return int(Code.BAD_PARAMETER)
+
+    def wrapperUnloadRes(self, *_: object) -> int:
+        return int(Code.BAD_PARAMETER)
+
+    def wrapperCreate(self, *_: object, **__: object) -> Any:
+        refused = loader().SessionCreateResponse()
+        refused.error_code = int(Code.BAD_PARAMETER)
+        return refused
+
+    def wrapperWrite(self, *_: object) -> int:
+        return int(Code.BAD_PARAMETER)
+
+    def wrapperRead(self, *_: object) -> Any:
+        return _response(*refusal(Code.BAD_PARAMETER, "streams are not offered"))
+
+    def wrapperDestroy(self, *_: object) -> int:
+        return int(Code.BAD_PARAMETER)
+
+    def wrapperTestFunc(self, *_: object) -> int:
+        return int(Code.OK)
+
+
+@cache
+def loader() -> Any:
+    """The module with the loader's types: embedded by the one in C++, else that of the package aiges."""
+    with suppress(ImportError):
+        return import_module("aiges_embed")
+    return import_module("aiges.dto")
+
+
+def _response(code: int, body: bytes) -> Any:
+    item = loader().ResponseData()
+    item.key = OUTPUT
+    item.status = ONCE
+    item.setDataType(TEXT)
+    item.setData(body)
+    response = loader().Response()
+    response.list = [item]
+    response.error_code = code
+    return response

@@ -1,0 +1,173 @@
+"""The runner of MMOCR 1.0 itself, on PyTorch: any of its detectors, and its recognizers."""
+
+import pickle
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+if not hasattr(np, "sctypes"):  # NumPy 2 has none; imgaug, which MMOCR imports, looks the names of its types up there
+    np.sctypes = {  # type: ignore[attr-defined]  # noqa: NPY201
+        kind: [np.dtype(f"{kind}{bits}").type for bits in (16, 32, 64)] for kind in ("float", "int", "uint")
+    }
+
+from mmocr.apis import TextDetInferencer, TextRecInferencer
+
+from ocr.detector import Region
+from ocr.errors import RunnerUnavailable
+from ocr.geometry import clockwise
+from ocr.types import Pixels, Recognize
+from runners.mmocr_onnx import MmocrOnnxRunner
+
+DETECTOR, RECOGNIZER = TextDetInferencer, TextRecInferencer
+BATCH = 8  # lines that are recognized at a time
+LEAST = 0.9  # pixels; times MMOCR's radius_shrink_ratio of 1.03 still below 1
+
+TENSORS = {
+    ("collections", "OrderedDict"),
+    *(("torch._utils", name) for name in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter")),
+}
+"""What a file of weights may name; storages of numbers PyTorch knows itself."""
+
+
+class MmocrRunner(MmocrOnnxRunner):
+    """A detector of MMOCR, and a recognizer of MMOCR's or PP-OCR's, or none."""
+
+    def load(self) -> None:
+        torch.set_num_threads(self._options.threads)
+        super().load()
+        device = torch_device(self._options.device)
+        self.device = "CPU" if device == "cpu" else torch.cuda.get_device_name(device)
+
+    def mmocr_detector(self) -> Callable[[Pixels], list[Region]]:
+        inferencer = self._opened(DETECTOR, "det")
+        postprocessor: Any = getattr(getattr(inferencer.model, "det_head", None), "postprocessor", None)
+        if type(postprocessor).__name__ == "TextSnakePostprocessor":
+            postprocessor.get_text_instances = ending(postprocessor.get_text_instances)
+
+        def detect(pixels: Pixels) -> list[Region]:
+            with self._cores:
+                (found,) = inferencer(pixels, progress_bar=False, return_datasamples=True)["predictions"]
+            lines = zip(found.pred_instances.polygons, found.pred_instances.scores, strict=True)
+            return [
+                Region(clockwise(np.array(polygon, dtype=np.float32).reshape(-1, 2)), float(score))
+                for polygon, score in lines
+            ]
+
+        return detect
+
+    def mmocr_recognizer(self) -> Recognize:
+        inferencer = self._opened(RECOGNIZER, "rec")
+
+        def recognize(crops: Sequence[Pixels]) -> list[tuple[str, float]]:
+            with self._cores:
+                lying = [np.ascontiguousarray(crop) for crop in crops]
+                read = inferencer(lying, batch_size=BATCH, progress_bar=False, return_datasamples=True)
+            texts = [line.pred_text for line in read["predictions"]]
+            return [(text.item, float(np.mean(text.score))) if text.item else ("", 0.0) for text in texts]
+
+        return recognize
+
+    def _opened(self, inferencer: Callable[..., Any], part: str) -> Any:
+        config, weights = self.file(f"{part}_config"), self.file(f"{part}_weights")
+        return opened(inferencer, config, weights, torch_device(self._options.device))
+
+
+def ending(decode: Callable[..., Any]) -> Callable[..., Any]:
+    """MMOCR's decoding of TextSnake's maps (5, H, W) with an end.
+
+    It walks in steps of a share of the radius, for ever where that is nearly 0. Disks with a radius below 1 count for
+    nothing, so they may as well have one of LEAST.
+    """
+
+    def decoded(maps: torch.Tensor, sample: Any) -> Any:
+        maps[4].clamp_(min=LEAST)
+        return decode(maps, sample)
+
+    return decoded
+
+
+def torch_device(device: str | None) -> str:
+    """PyTorch's name of a device: the first GPU if there is one and nothing else is asked for.
+
+    Raises:
+        RunnerUnavailable: there is no such GPU.
+    """
+    count = torch.cuda.device_count()
+    name = device or ("gpu" if count else "cpu")
+    index = int(name.partition(":")[2] or 0)
+    if name == "cpu":
+        return name
+    if index >= count:
+        raise RunnerUnavailable(f"OCR_DEVICE={name}: PyTorch {torch.__version__} sees {count} GPUs on this machine")
+    return f"cuda:{index}"
+
+
+def opened(inferencer: Callable[..., Any], config: Path, weights: Path, device: str) -> Any:
+    """One of MMOCR's inferencers, with all of its weights from a local checkpoint.
+
+    Raises:
+        RunnerUnavailable: the checkpoint cannot be read, or belongs to another config.
+    """
+    state = checkpoint(weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there are no weights yet, and of what MMOCR's own dependencies outgrew
+        made = inferencer(model=str(config), weights=None, device=device)
+    try:
+        made.model.load_state_dict(state)
+    except RuntimeError as error:
+        problem = str(error).splitlines()[0]
+        raise RunnerUnavailable(f"{weights.name} does not hold the weights of {config.name}: {problem}") from None
+    return made
+
+
+def checkpoint(path: Path) -> dict[str, torch.Tensor]:
+    """The weights in a checkpoint, in those too that PyTorch refuses since 2.6; none of a file's code is run.
+
+    Raises:
+        RunnerUnavailable: it is no checkpoint, or there are no weights in it.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_WEIGHTS)
+        weights = content.get("state_dict", content)
+        if weights and all(isinstance(value, torch.Tensor) for value in weights.values()):
+            return dict(weights)
+    except Exception as error:  # noqa: BLE001 - PyTorch raises nearly anything on a file that is none
+        raise RunnerUnavailable(f"{path.name} is no checkpoint that PyTorch can read: {error}") from None
+    raise RunnerUnavailable(f"{path.name} holds no weights")
+
+
+class _Inert:
+    """Stands in for whatever a checkpoint holds beside weights, such as the history of the training."""
+
+    def __new__(cls, *_: object, **__: object) -> Self:
+        return super().__new__(cls)
+
+    def __call__(self, *_: object, **__: object) -> Self:
+        return self
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+    def __setitem__(self, key: object, value: object) -> None:
+        pass
+
+    def extend(self, values: object) -> None:
+        pass
+
+
+class _Weights(pickle.Unpickler):
+    """Unpickles tensors and what holds them; anything else would be code of the file's choice."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        return super().find_class(module, name) if (module, name) in TENSORS else _Inert
+
+
+_WEIGHTS = SimpleNamespace(
+    __name__="weights", Unpickler=_Weights, load=lambda file, **options: _Weights(file, **options).load()
+)
+"""In place of the module pickle."""

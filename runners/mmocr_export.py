@@ -1,0 +1,81 @@
+"""Export a detector of MMOCR for the runner mmocr-onnx, in the environment of the runner mmocr.
+
+`python -m runners.mmocr_export CONFIG CHECKPOINT FILE.onnx`
+"""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from mmengine.config import ConfigDict
+
+from ocr.errors import RunnerUnavailable
+from ocr.mmocr import DECODERS, Recipe, decoder
+from runners.mmocr import DETECTOR, opened
+
+OPSET = 18
+EXAMPLE = (1, 3, 192, 256)  # the shape that the network is traced with; any other whose sides fit the stride runs too
+
+
+class Maps(torch.nn.Module):
+    """A detector from BGR pixels (1, 3, H, W), 0-255, to the maps (1, C, H, W) that its decoder takes."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.probable = 2 if type(model.det_head.postprocessor).__name__ == "TextSnakePostprocessor" else 0
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        known = self.model.data_preprocessor
+        inputs = (pixels.flip(1) - known.mean) / known.std
+        features = self.model.extract_feat(inputs)
+        if self.probable:  # channels that are logits
+            maps = self.model.det_head(features)
+            return torch.cat([maps[:, : self.probable].sigmoid(), maps[:, self.probable :]], dim=1)
+        probability: torch.Tensor = self.model.det_head(features, None, mode="predict")
+        return probability.reshape(1, 1, *pixels.shape[2:])
+
+
+def recipe(model: Any, pipeline: list[ConfigDict]) -> Recipe:
+    """What the config says about pictures and the decoder; raises RunnerUnavailable if it is one of another kind."""
+    postprocessor, known = model.det_head.postprocessor, model.data_preprocessor
+    kind = type(postprocessor).__name__
+    sizes = [step for step in pipeline if step.type not in {"InferencerLoader", "PackTextDetInputs"}]
+    if kind not in DECODERS or [step.type for step in sizes] != ["Resize"] or not sizes[0].get("keep_ratio"):
+        raise RunnerUnavailable(
+            f"only detectors with {' or '.join(DECODERS)} and a Resize that keeps the ratio can be exported, not {kind}"
+        )
+    longer, shorter = sorted(sizes[0].scale, reverse=True)
+    blue, green, red = known.mean.flatten().flip(0).tolist()
+    return Recipe(longer, shorter, known.pad_size_divisor, (blue, green, red), decoder(kind, vars(postprocessor)))
+
+
+def export(config: Path, weights: Path, to: Path) -> None:
+    """Write the detector of a config and a local checkpoint to an ONNX file; raises RunnerUnavailable."""
+    inferencer = opened(DETECTOR, config, weights, "cpu")
+    told = recipe(inferencer.model, inferencer.cfg.test_dataloader.dataset.pipeline)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # of what becomes a constant, and of the exporter, which is the old one
+        torch.onnx.export(
+            Maps(inferencer.model).eval(),
+            (torch.zeros(EXAMPLE),),
+            to,
+            input_names=["pixels"],
+            output_names=["maps"],
+            dynamic_axes={name: {2: "height", 3: "width"} for name in ("pixels", "maps")},
+            opset_version=OPSET,
+            dynamo=False,  # the new one writes the weights to a second file
+        )
+    network = onnx.load(to)
+    onnx.helper.set_model_props(network, told.metadata())
+    onnx.save(network, to)
+
+
+if __name__ == "__main__":
+    try:
+        export(*map(Path, sys.argv[1:]))
+    except RunnerUnavailable as problem:
+        sys.exit(str(problem))

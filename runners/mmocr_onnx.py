@@ -1,0 +1,50 @@
+"""The runner of MMOCR's detectors on ONNX Runtime, without MMOCR and PyTorch; runners.mmocr_export makes its files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ocr.detector import Region
+from ocr.errors import RunnerUnavailable
+from ocr.finder import WholePhoto
+from ocr.mmocr import MmocrDetector, Recipe
+from ocr.models import locate
+from ocr.pipeline import Outliner, Pipeline
+from ocr.types import Pixels, Recognize
+from runners.onnx import OnnxRunner
+
+
+class MmocrOnnxRunner(OnnxRunner):
+    """A detector of MMOCR, and PP-OCR's recognizer or none."""
+
+    def pipeline(self) -> Pipeline | Outliner:
+        finder = WholePhoto(self.mmocr_detector(), self._options.limits)
+        recognizer = self._options.mmocr.get("recognizer", "ppocr")
+        if recognizer == "none":
+            return Outliner(finder, self._options.limits)
+        if recognizer == "mmocr":
+            return Pipeline(finder, self.mmocr_recognizer(), self._options.limits)
+        files = locate(self._options.model, self._options.model_dir)
+        return Pipeline(finder, self.recognizer(files.recognizer), self._options.limits)
+
+    def mmocr_detector(self) -> Callable[[Pixels], list[Region]]:
+        """The detector, loaded."""
+        session = self.session(self.file("det_onnx"))
+        try:
+            recipe = Recipe.of(session.get_modelmeta().custom_metadata_map)
+        except (KeyError, ValueError, TypeError):
+            raise RunnerUnavailable("MMOCR_DET_ONNX is no file that python -m runners.mmocr_export made") from None
+        network = self.network(session)
+        return MmocrDetector(lambda pixels: network(pixels[None])[0], recipe)
+
+    def mmocr_recognizer(self) -> Recognize:
+        """MMOCR's recognizer, loaded."""
+        raise RunnerUnavailable("MMOCR_RECOGNIZER=mmocr needs OCR_RUNNER=mmocr")
+
+    def file(self, name: str) -> Path:
+        """A file that a setting names; raises RunnerUnavailable, where MMOCR would download or go on without it."""
+        path = self._options.mmocr.get(name)
+        if path is None:
+            raise RunnerUnavailable(f"MMOCR_{name.upper()} is not set; it must name a file on this machine")
+        if not Path(path).is_file():
+            raise RunnerUnavailable(f"MMOCR_{name.upper()}: there is no file {path} on this machine")
+        return Path(path)
