@@ -35,12 +35,12 @@ def straightened(pixels: Pixels, polygon: Polygon) -> Pixels:
     height = max(1, round(float(np.median(np.linalg.norm(lower - upper, axis=1)))))
     width = max(1, round(min(length[-1], MOST * cv2.contourArea(polygon) / height)))
     at = (np.arange(width) + 0.5) * length[-1] / width
-    upper, lower = (
+    top, bottom = (
         np.stack([np.interp(at, length, side[:, axis]) for axis in (0, 1)], axis=1).astype(np.float32)
         for side in (upper, lower)
     )
     down = ((np.arange(height, dtype=np.float32) + np.float32(0.5)) / height)[:, np.newaxis, np.newaxis]
-    places = upper + (lower - upper) * down
+    places = top + (bottom - top) * down
     return cv2.remap(  # type: ignore[return-value]
         pixels, places[..., 0], places[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
