@@ -148,13 +148,13 @@ def settings_in(config: Mapping[str, str]) -> dict[str, Any]:
         elif value:  # an empty one is not set
             found[name] = value
     if foreign:
-        log.info("keys of [wrapper] that are no settings of the reader: %s", ", ".join(foreign))
+        log.warning("keys of [wrapper] that are no settings of the reader: %s", ", ".join(foreign))
     return found
 
 
 def score(value: str) -> float:
     """A score, 0-1; raises BadParameter."""
-    with suppress(ValueError):
+    with suppress(ValueError, TypeError):
         if 0 <= (number := float(value)) <= 1:
             return number
     raise BadParameter('min_score must be a string with a number from 0 to 1, such as "0.5"')

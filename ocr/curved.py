@@ -15,6 +15,7 @@ STRAIGHT = 0.75  # of the rectangle around it that a straight line fills at leas
 AROUND = 96  # points that a contour is looked at in
 ALONG = 25  # points on each of the sides that are compared
 FULL = 0.9  # of a band's width; where it is narrower, at its round ends, the sides are continued straight on
+MOST = 2  # times its area that a band laid straight may have: what is no band at all must not fill the memory
 COLUMN = 1.5  # times as high as wide: such a line begins at its upper end, not at its left one
 
 
@@ -31,13 +32,15 @@ def straightened(pixels: Pixels, polygon: Polygon) -> Pixels:
     upper, lower = sides(polygon)
     middle = (upper + lower) / 2
     length = np.concatenate([[0], np.linalg.norm(np.diff(middle, axis=0), axis=1).cumsum()])
-    width, height = max(1, round(length[-1])), max(1, round(float(np.median(np.linalg.norm(lower - upper, axis=1)))))
+    height = max(1, round(float(np.median(np.linalg.norm(lower - upper, axis=1)))))
+    width = max(1, round(min(length[-1], MOST * cv2.contourArea(polygon) / height)))
     at = (np.arange(width) + 0.5) * length[-1] / width
-    upper, lower = (
-        np.stack([np.interp(at, length, side[:, axis]) for axis in (0, 1)], axis=1) for side in (upper, lower)
+    top, bottom = (
+        np.stack([np.interp(at, length, side[:, axis]) for axis in (0, 1)], axis=1).astype(np.float32)
+        for side in (upper, lower)
     )
-    down = ((np.arange(height) + 0.5) / height)[:, np.newaxis, np.newaxis]
-    places = (upper + (lower - upper) * down).astype(np.float32)
+    down = ((np.arange(height, dtype=np.float32) + np.float32(0.5)) / height)[:, np.newaxis, np.newaxis]
+    places = top + (bottom - top) * down
     return cv2.remap(  # type: ignore[return-value]
         pixels, places[..., 0], places[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )

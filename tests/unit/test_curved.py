@@ -78,6 +78,16 @@ def test_a_straight_outline_is_cut_out_as_its_rectangle() -> None:
     assert geometry.side_lengths(dense.astype(np.float32)) == pytest.approx((200, 40), abs=0.1)
 
 
+def test_what_is_no_band_takes_no_more_memory_than_it_has_pixels() -> None:
+    angles = np.radians(np.arange(0, 360, 1))
+    star = np.stack([500 + 450 * np.cos(angles), 500 + 450 * np.sin(angles)], axis=1)
+    star[::2] = 500 + (star[::2] - 500) / 20  # 180 thin rays
+    polygon = star.astype(np.float32)
+    assert curved.is_curved(polygon)
+    band = geometry.crop(np.zeros((1000, 1000, 3), np.uint8), polygon)
+    assert band.shape[0] * band.shape[1] <= 2.1 * cv2.contourArea(polygon)
+
+
 def test_a_disk_is_not_curved() -> None:
     angles = np.radians(np.arange(0, 360, 5))
     disk = np.stack([50 + 20 * np.cos(angles), 50 + 20 * np.sin(angles)], axis=1).astype(np.float32)
