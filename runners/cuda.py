@@ -103,6 +103,9 @@ class CudaRunner(CardRunner):
             config.set_mkldnn_cache_capacity(ONEDNN_SHAPES)
         else:
             config.enable_use_gpu(100, self.card)  # MB that it begins with
+        if path.suffix == ".json":  # PaddlePaddle 3's own format
+            config.enable_new_ir()
+            config.enable_new_executor()
         config.enable_memory_optim()
         config.disable_glog_info()
         return inference.create_predictor(config)
