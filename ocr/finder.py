@@ -65,7 +65,11 @@ class Finder:
         found, window = lines(seen), self._window(photo, seen, scale)
         if window.scale <= scale and not found:
             return photo, []
-        closer = self._decode(data, reading, round(photo.longer * window.scale * DETAIL), photo)
+        side = photo.longer * window.scale * DETAIL
+        if window.scale <= scale:  # lines of more than LEGIBLE are as large in a smaller photo
+            smallest = min(min(side_lengths(polygon)) for polygon in found) * photo.scale[0] * scale
+            side *= min(1, LEGIBLE / smallest)
+        closer = self._decode(data, reading, round(side), photo)
         if window.scale <= scale:
             ratio = np.float32(photo.scale[0] / closer.scale[0])
             return closer, [polygon * ratio for polygon in found]

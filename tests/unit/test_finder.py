@@ -47,6 +47,17 @@ def test_large_text_needs_no_second_look() -> None:
     assert len(boxes) == len(shapes) == 1
 
 
+def test_huge_text_is_cut_from_what_the_glance_decoded() -> None:
+    decoded = []
+    for height in (80, 600):
+        limits = Limits(max_side=2000, max_pixels=10**8, min_score=0.5)
+        data = jpeg(page(4000, 3000, (400, 600, 3000, height)))
+        photo, _ = Finder(Detector(DarkIsText()), limits, glance=800)(data, Reading())
+        decoded.append(max(photo.pixels.shape))
+    assert decoded[0] > decoded[1]
+    assert 800 <= decoded[1] < 1200
+
+
 def test_small_text_is_looked_at_more_closely_and_only_there() -> None:
     bars = [(400, 300 + 60 * row, 600, 26) for row in range(5)]
     boxes, shapes, reading = find(jpeg(page(2400, 1800, *bars)))
