@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ocr.recognizer import Recognizer
+from ocr.recognizer import WIDEST_BATCH, Recognizer
 from ocr.together import Together
 from ocr.types import Recognize
 from runners.base import Options
@@ -26,6 +26,5 @@ class CardRunner(PipelineRunner):
     def recognizer(self, path: Path) -> Recognize:
         opened = self.open_recognizer(path)
         # alike=0: what a line reads as does not depend on the lines of other photos that it shares a batch with
-        return Together(
-            Recognizer(opened.network, opened.charset, narrowest=opened.narrowest, widest=FULL_BATCH, alike=0)
-        )
+        widest = WIDEST_BATCH if self.card is None else FULL_BATCH
+        return Together(Recognizer(opened.network, opened.charset, narrowest=opened.narrowest, widest=widest, alike=0))
