@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from runners import nvidia
@@ -13,7 +14,8 @@ class Entry(NamedTuple):
     """What is known of a runner before it is imported.
 
     Where its class is ("module:Class"), the packages of its engine, any of which serves, the models that it has, the
-    best first, what a card is to it, whether `auto` may take it, and what the environment of its process has besides.
+    best first, what a card is to it, whether `auto` may take it, what the environment of its process has besides, and
+    which of MMOCR's options names its detector.
     """
 
     runner: str
@@ -22,12 +24,21 @@ class Entry(NamedTuple):
     card: Literal["needed", "welcome", "unused"] = "unused"
     automatic: bool = True
     environment: Callable[[], Mapping[str, str]] = dict
+    detector: str = ""
 
     def model(self, options: Options) -> str:
         """The name of the model that it reads with: that of the folder, the one that is wanted, or its best."""
         if options.model_dir:
             return options.model_dir.name
         return self.models[0] if options.model == "auto" else options.model
+
+    def reads_with(self, options: Options) -> str:
+        """The same for people: with the detector, where that is not the model's."""
+        if not self.detector:
+            return self.model(options)
+        recognizer = options.mmocr.get("recognizer", "ppocr")
+        names = [Path(options.mmocr.get(self.detector, "")).stem, self.model(options) if recognizer == "ppocr" else ""]
+        return " + ".join(filter(None, names))
 
 
 def malloc(arenas: int, mmap: int, trim: int, **others: str) -> dict[str, str]:
@@ -60,12 +71,13 @@ RUNNERS = {
     "onnx": Entry(
         "runners.onnx:OnnxRunner", ("onnxruntime", "onnxruntime-gpu"), environment=partial(malloc, 2, 64, 256)
     ),
-    "mmocr": Entry("runners.mmocr:MmocrRunner", ("mmocr",), card="welcome", automatic=False),
+    "mmocr": Entry("runners.mmocr:MmocrRunner", ("mmocr",), card="welcome", automatic=False, detector="det_config"),
     "mmocr-onnx": Entry(
         "runners.mmocr_onnx:MmocrOnnxRunner",
         ("onnxruntime", "onnxruntime-gpu"),
         automatic=False,
         environment=partial(malloc, 2, 64, 256),
+        detector="det_onnx",
     ),
 }
 """In the order in which `auto` prefers them."""

@@ -74,7 +74,7 @@ class Supervisor:
     @property
     def model(self) -> str:
         """The model that it reads with."""
-        return RUNNERS[self.chosen].model(self._options)
+        return RUNNERS[self.chosen].reads_with(self._options)
 
     @property
     def process(self) -> RunnerProcess | None:

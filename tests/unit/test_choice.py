@@ -1,5 +1,6 @@
 """Which runners are tried."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,15 @@ def test_a_runner_without_the_model_is_not_tried(tmp_path: Path) -> None:
     with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=cuda has no OCR_MODEL=ppocrv6: it has ppocrv4"):
         candidates("cuda", "ppocrv6")
     assert candidates("cuda", "ppocrv6", folder=tmp_path) == ["cuda"]
+
+
+def test_a_detector_of_mmocr_is_named_beside_the_model() -> None:
+    mmocr = {"det_onnx": "/models/textsnake.onnx", "det_config": "/models/dbnet.py", "recognizer": "ppocr"}
+    wanted = Options("auto", 1, Limits(2000, 10**6, 0), mmocr=mmocr)
+    assert RUNNERS["mmocr-onnx"].reads_with(wanted) == "textsnake + ppocrv6"
+    assert RUNNERS["openvino"].reads_with(wanted) == "ppocrv6"
+    alone = replace(wanted, mmocr=mmocr | {"recognizer": "none"})
+    assert RUNNERS["mmocr"].reads_with(alone) == "dbnet"
 
 
 def test_the_best_model_of_a_runner_is_taken_unless_another_is_wanted(tmp_path: Path) -> None:
