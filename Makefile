@@ -137,7 +137,6 @@ $(TEST_VENV)/%.installed: requirements/%.txt
 $(FUZZ_VENV)/%.installed: requirements/%.txt
 	$(call install,$(FUZZ_VENV))
 
-
 # On top of the environment of the tests.
 $(MMOCR_VENV)/test.installed: $(TEST_VENV)/test.installed requirements/mmocr.txt
 	@$(PYTHON) -m venv --clear $(MMOCR_VENV)
@@ -156,10 +155,13 @@ define on-top-of-tests
 	@touch $@
 endef
 
+SIZE_cuda := 5.8 GB
+SIZE_cuda-onnx := 3.5 GB
+
 define install
 	@$(or $(PYTHON),false) -c '$(FITS)' 2>/dev/null || \
 	{ echo "Install Python 3.11 or 3.12, or name one: make $@ PYTHON=/path/to/python3.12"; exit 1; }
-	@echo "Installing $< into $(1): about 600 MB, a minute or more"
+	@echo "Installing $< into $(1): about $(or $(SIZE_$*),600 MB), a minute or more"
 	@$(PYTHON) -m venv --clear $(1) || { echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@

@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any, Self
 
 import logs
-from ocr.errors import OcrError, RunnerUnavailable, UnreadablePhoto
+from ocr.errors import FAILED, NO_MEMORY, OcrError, RunnerUnavailable, UnreadablePhoto
 from ocr.types import TextLine
 from options import options
 from runners import RUNNERS, make
@@ -118,10 +118,10 @@ class Host:
             log.info("%s: %s", PHRASES[code], error)
             return refusal(code, str(error))
         except MemoryError:
-            return refusal(Code.UNREADABLE, "there is not enough memory to read this photo")
+            return refusal(Code.UNREADABLE, NO_MEMORY)
         except Exception:
             log.exception("the reader failed")
-            return refusal(Code.FAILED, "the reader failed on this photo; the service's log has the details")
+            return refusal(Code.FAILED, FAILED)
 
     def _read(self, params: Mapping[str, str], photo: bytes | None) -> list[TextLine]:
         loaded = self._loaded

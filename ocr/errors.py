@@ -7,6 +7,9 @@ OcrError
 └── ReadingTimedOut     the photo took longer than a photo may take
 """
 
+NO_MEMORY = "there is not enough memory to read this photo"
+FAILED = "the reader failed on this photo; the service's log has the details"
+
 
 class OcrError(Exception):
     """Base of all expected errors; the message is meant for the user and says what to do."""

@@ -1,7 +1,6 @@
 """The runners, by the one word that each has everywhere: setting, extra, image tag and module."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -41,13 +40,12 @@ class Entry(NamedTuple):
         return " + ".join(filter(None, names))
 
 
-def malloc(arenas: int, mmap: int, trim: int, **others: str) -> dict[str, str]:
+def malloc(arenas: int, mmap: int, trim: int) -> dict[str, str]:
     """Settings of glibc's allocator: arenas, and from how many MiB on a block, or unused memory, is given back."""
     return {
         "MALLOC_ARENA_MAX": str(arenas),
         "MALLOC_MMAP_THRESHOLD_": str(mmap << 20),
         "MALLOC_TRIM_THRESHOLD_": str(trim << 20),
-        **others,
     }
 
 
@@ -65,18 +63,18 @@ RUNNERS = {
     "openvino": Entry(
         "runners.openvino:OpenVinoRunner",
         ("openvino",),
-        environment=partial(malloc, 1, 4, 8, ONEDNN_PRIMITIVE_CACHE_CAPACITY="0"),
+        environment=lambda: malloc(1, 4, 8) | {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0"},
     ),
     # ONNX Runtime allocates what it computes with anew for every layer: giving that back would double its time.
     "onnx": Entry(
-        "runners.onnx:OnnxRunner", ("onnxruntime", "onnxruntime-gpu"), environment=partial(malloc, 2, 64, 256)
+        "runners.onnx:OnnxRunner", ("onnxruntime", "onnxruntime-gpu"), environment=lambda: malloc(2, 64, 256)
     ),
     "mmocr": Entry("runners.mmocr:MmocrRunner", ("mmocr",), card="welcome", automatic=False, detector="det_config"),
     "mmocr-onnx": Entry(
         "runners.mmocr_onnx:MmocrOnnxRunner",
         ("onnxruntime", "onnxruntime-gpu"),
         automatic=False,
-        environment=partial(malloc, 2, 64, 256),
+        environment=lambda: malloc(2, 64, 256),
         detector="det_onnx",
     ),
 }

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import logs
-from ocr.errors import RunnerUnavailable, UnreadablePhoto
+from ocr.errors import FAILED, NO_MEMORY, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Limits
 from runners import make
 from runners.base import Options, Runner
@@ -84,10 +84,10 @@ def _read(runner: Runner, photo: bytes) -> dict[str, object]:
     except UnreadablePhoto as error:
         return {"unreadable": str(error)}
     except MemoryError:
-        return {"unreadable": "there is not enough memory to read this photo"}
+        return {"unreadable": NO_MEMORY}
     except Exception:
         log.exception("the runner failed on a photo of %d bytes", len(photo))
-        return {"failed": "the reader failed on this photo; the service's log has the details"}
+        return {"failed": FAILED}
     lines = [{"polygon": line.polygon.tolist(), "text": line.text, "score": line.score} for line in reading.lines]
     return {"lines": lines, "seconds": reading.seconds, "size": reading.size}
 

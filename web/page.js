@@ -2,19 +2,15 @@
 const STAGES = ["wait", "decode", "first_look", "detect", "recognize"]; // of reading a photo, as the service names them
 const $ = (id) => document.getElementById(id);
 
-/** An element; what comes from elsewhere only ever becomes its text or an attribute. */
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
+/** What comes from elsewhere only ever becomes an element's text or an attribute. */
+function filled(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
   return element;
 }
 
-function draw(tag, attributes = {}) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
-}
+const make = (tag, attributes = {}, ...children) => filled(document.createElement(tag), attributes, children);
+const draw = (tag, attributes = {}) => filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, []);
 
 // --- Language: what was chosen before, else the browser's.
 
