@@ -11,7 +11,7 @@ from ocr.types import BestClasses, Pixels, planes
 
 HEIGHT = 48  # pixels; what the recognizers were trained with
 TRAINED_WIDTH = 320  # pixels; with widths down to 64, labelled receipts lost 1.5 % of their lines
-WIDTHS = (96, 128, 160, 192, 256, TRAINED_WIDTH, 416, 512, 640, 800, 1024, 1280, 1920, 2560, 3840)
+WIDTHS = (TRAINED_WIDTH, 416, 512, 640, 800, 1024, 1280, 1920, 2560, 3840)
 """Input widths in pixels: few, because both engines keep memory for every shape that they have seen."""
 
 WIDEST_BATCH = 1280  # pixels of all the lines of a batch side by side: bounds its memory
@@ -20,14 +20,13 @@ ALIKE = 112  # pixels; reading so many more takes as long as another pass of the
 MARGIN = 1.05  # free space to the right: the recognizer reads the last character worse without it
 SQUEEZED = 0.85  # of its width that a long line keeps at least, where that makes it fit a narrower input
 LONG = 416  # pixels; shorter lines are not squeezed: labelled scenes lost a hundredth of their characters
-PADDING = 32  # pixels of free space to the right in an input below TRAINED_WIDTH: so far an edge is felt
 
 
 class Recognizer:
     """Reads the text of cut-out lines; class 0 of `network` is CTC's blank, class i is charset[i - 1].
 
-    All in pixels: `narrowest` is the narrowest input that the network reads as well as others, `widest` the width of
-    all the lines of a batch side by side, `alike` how much wider than needed a line's input may be to share a batch.
+    Both in pixels: `widest` is the width of all the lines of a batch side by side, `alike` how much wider than needed
+    a line's input may be to share a batch.
     """
 
     def __init__(
@@ -35,13 +34,11 @@ class Recognizer:
         network: BestClasses,
         charset: Sequence[str],
         *,
-        narrowest: int = TRAINED_WIDTH,
         widest: int = WIDEST_BATCH,
         alike: int = ALIKE,
     ) -> None:
         self._network = network
         self._charset = charset
-        self._narrowest = narrowest
         self._widest = widest
         self._alike = alike
 
@@ -51,12 +48,12 @@ class Recognizer:
         for width, members in self._batches(crops):
             batch = np.stack([_input(crops[index], width) for index in members])
             for index, best, probability in zip(members, *self._network(batch), strict=True):
-                texts[index] = self._decode(best, probability)
+                texts[index] = decode(self._charset, best, probability)
         return texts
 
     def _batches(self, crops: Sequence[Pixels]) -> Iterator[tuple[int, list[int]]]:
         """The widest lines first, with others about as wide, 1, 2, 4, 8 ... at a time: so there are few shapes."""
-        widths = [self._input_width(crop) for crop in crops]
+        widths = [_input_width(crop) for crop in crops]
         waiting = sorted(range(len(crops)), key=lambda index: -widths[index])
         while waiting:
             width = widths[waiting[0]]
@@ -67,32 +64,35 @@ class Recognizer:
             yield width, waiting[:size]
             waiting = waiting[size:]
 
-    def _input_width(self, crop: Pixels) -> int:
-        """The first of WIDTHS that holds the line, if it is long a little squeezed; or the last."""
-        line = _line_width(crop)
-        needed = max(line * MARGIN, min(line + PADDING, TRAINED_WIDTH), self._narrowest)
-        needed = max(min(needed, LONG), needed * SQUEEZED)
-        return next((width for width in WIDTHS if width >= needed), WIDTHS[-1])
 
-    def _decode(self, best: NDArray[np.int64], probability: NDArray[np.float32]) -> tuple[str, float]:
-        kept = best != 0
-        kept[1:] &= best[1:] != best[:-1]
-        if not kept.any():
-            return "", 0.0
-        text = "".join(self._charset[index - 1] for index in best[kept])
-        return text, float(probability[kept].mean())
+def decode(charset: Sequence[str], best: NDArray[np.int64], probability: NDArray[np.float32]) -> tuple[str, float]:
+    """Text and score (0-1) of a line from the best class of each step, (T,), and its probability; 0 is CTC's blank."""
+    kept = best != 0
+    kept[1:] &= best[1:] != best[:-1]
+    if not kept.any():
+        return "", 0.0
+    return "".join(charset[index - 1] for index in best[kept]), float(probability[kept].mean())
 
 
-def _line_width(crop: Pixels) -> int:
+def line_width(crop: Pixels) -> int:
+    """How wide a crop is, in pixels, when it is as high as the network's input."""
     height, width = int(crop.shape[0]), int(crop.shape[1])
     return math.ceil(HEIGHT * width / height)
 
 
+def fitted(crop: Pixels, width: int) -> NDArray[np.float32]:
+    """A crop as high as the network's input and `width` pixels wide: (3, 48, width) in -1..1."""
+    resized = cv2.resize(np.ascontiguousarray(crop), (width, HEIGHT), interpolation=cv2.INTER_LINEAR)
+    return planes(resized.astype(np.uint8, copy=False))
+
+
+def _input_width(crop: Pixels) -> int:
+    """The first of WIDTHS that holds the line, if it is long a little squeezed; or the last."""
+    needed = line_width(crop) * MARGIN
+    needed = max(min(needed, LONG), needed * SQUEEZED)
+    return next((width for width in WIDTHS if width >= needed), WIDTHS[-1])
+
+
 def _input(crop: Pixels, width: int) -> NDArray[np.float32]:
-    line_width = min(_line_width(crop), int(width / MARGIN))
-    resized = cv2.resize(np.ascontiguousarray(crop), (line_width, HEIGHT), interpolation=cv2.INTER_LINEAR).astype(
-        np.uint8, copy=False
-    )
-    padded = np.zeros((3, HEIGHT, width), dtype=np.float32)
-    padded[:, :, :line_width] = planes(resized)
-    return padded
+    line = fitted(crop, min(line_width(crop), int(width / MARGIN)))
+    return np.pad(line, ((0, 0), (0, 0), (0, width - line.shape[2])))

@@ -27,4 +27,4 @@ class CardRunner(PipelineRunner):
         opened = self.open_recognizer(path)
         # alike=0: what a line reads as does not depend on the lines of other photos that it shares a batch with
         widest = WIDEST_BATCH if self.card is None else FULL_BATCH
-        return Together(Recognizer(opened.network, opened.charset, narrowest=opened.narrowest, widest=widest, alike=0))
+        return Together(Recognizer(opened.network, opened.charset, widest=widest, alike=0))

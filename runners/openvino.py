@@ -1,6 +1,6 @@
 """The runner on OpenVINO, for Intel and AMD processors, and ARM ones too."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +8,9 @@ import openvino
 from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
-from ocr.recognizer import TRAINED_WIDTH, WIDTHS
-from ocr.types import Pixels, TextMap
-from runners import int8, rewrites
+from ocr.rows import FULL, SMALL, RowRecognizer
+from ocr.types import Pixels, Recognize, TextMap
+from runners import int8, rewrites, rows
 from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner, charset
 
@@ -43,9 +43,31 @@ class OpenVinoRunner(PipelineRunner):
 
         return network
 
+    def recognizer(self, path: Path) -> Recognize:
+        if not rows.known(path):
+            return super().recognizer(path)
+        networks: dict[int, openvino.InferRequest] = {}
+
+        def network(row: NDArray[np.float32], lines: Sequence[slice]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            width = row.shape[3]
+            guides = rows.guides(lines, width)
+            with self._cores:
+                if width not in networks:
+                    networks[width] = self._open_rows(path, width)
+                result = networks[width].infer([row, *guides], share_inputs=True)
+                return result[0][0, :, 0], result[1][0, :, 0]
+
+        for width in (SMALL, FULL):
+            networks[width] = self._open_rows(path, width)
+        return RowRecognizer(network, _charset(self._core.read_model(path)))
+
+    def _open_rows(self, path: Path, width: int) -> openvino.InferRequest:
+        model = self._read(path)
+        rows.rewrite(model, path, width)
+        return self._compile(rewrites.best_classes(model))
+
     def open_recognizer(self, path: Path) -> OpenRecognizer:
         model = self._read(path)
-        narrowest = WIDTHS[0] if rewrites.as_if_padded(model, path) else TRAINED_WIDTH
         request = self._compile(rewrites.best_classes(model))
 
         def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -53,10 +75,7 @@ class OpenVinoRunner(PipelineRunner):
                 result = request.infer({0: batch}, share_inputs=True)
                 return result[0][..., 0], result[1][..., 0]
 
-        # ONNX metadata of OpenVINO's frontend: a map without get(), only there if the file has any
-        info = model.get_rt_info()
-        metadata = info["framework"] if "framework" in info else {}  # noqa: SIM401
-        return OpenRecognizer(network, charset({key: metadata[key].value for key in metadata}), narrowest)
+        return OpenRecognizer(network, _charset(model))
 
     def _read(self, path: Path) -> openvino.Model:
         model = self._core.read_model(path)
@@ -70,3 +89,10 @@ class OpenVinoRunner(PipelineRunner):
             model, "CPU", {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": self._options.threads, **config}
         )
         return compiled.create_infer_request()
+
+
+def _charset(model: openvino.Model) -> Sequence[str]:
+    # ONNX metadata of OpenVINO's frontend: a map without get(), only there if the file has any
+    info = model.get_rt_info()
+    metadata = info["framework"] if "framework" in info else {}  # noqa: SIM401
+    return charset({key: metadata[key].value for key in metadata})

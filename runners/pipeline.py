@@ -14,7 +14,7 @@ from ocr.errors import RunnerUnavailable
 from ocr.finder import Finder
 from ocr.models import ONNX, Form, locate
 from ocr.pipeline import Outliner, Pipeline
-from ocr.recognizer import TRAINED_WIDTH, Recognizer
+from ocr.recognizer import Recognizer
 from ocr.types import BestClasses, Reading, Recognize, TextMap, planes
 from runners.base import Options
 
@@ -23,11 +23,10 @@ Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 class OpenRecognizer(NamedTuple):
-    """A recognizer's network, its characters, and the narrowest input in pixels that it reads well."""
+    """A recognizer's network, and its characters."""
 
     network: BestClasses
     charset: Sequence[str]
-    narrowest: int = TRAINED_WIDTH
 
 
 class PipelineRunner(ABC):
@@ -63,7 +62,7 @@ class PipelineRunner(ABC):
     def recognizer(self, path: Path) -> Recognize:
         """The recognizer of a file."""
         opened = self.open_recognizer(path)
-        return Recognizer(opened.network, opened.charset, narrowest=opened.narrowest)
+        return Recognizer(opened.network, opened.charset)
 
     def read(self, photo: bytes) -> Reading:
         if self._pipeline is None:

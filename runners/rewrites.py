@@ -1,21 +1,13 @@
 """Networks rewritten so that OpenVINO needs less time for the same answer (docs/adr/0010)."""
 
-import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as ops
-
-from ocr.models import fingerprint
-from ocr.recognizer import TRAINED_WIDTH
-
-PADDING = Path(__file__).with_name("padding.json")
-"""What as_if_padded() needs to know of a model, by the SHA-256 of the ONNX file; made by benchmarks/calibrate.py."""
 
 Array = NDArray[np.float32]
 
@@ -132,51 +124,6 @@ def best_classes(model: openvino.Model) -> openvino.Model:
 
 def _best(values: openvino.Output) -> openvino.Node:
     return ops.topk(values, np.int64(1), axis=2, mode="max", sort="none", index_element_type="i64")
-
-
-def as_if_padded(model: openvino.Model, path: Path) -> bool:
-    """Have a recognizer read an input narrower than it was trained with as if it were padded to that width.
-
-    All but two parts of PP-OCR's recognizers see only the neighbourhood of a column. Squeeze-and-excitation
-    (Hu et al. 2018, https://arxiv.org/abs/1709.01507) takes means over the whole input, and attention mixes all
-    columns; both are given what the padding would have added, which hardly depends on the text. Answers False,
-    and leaves the model as it is, if it is none that we know; `path` is the file that it was read from.
-    """
-    known: dict[str, list[list[float]]] = json.loads(PADDING.read_text("utf-8"))
-    channels = known.get(fingerprint(path))
-    if channels is None:
-        return False
-    *means, column = (np.array(values, dtype=np.float32).reshape(1, -1, 1, 1) for values in channels)
-    width = ops.gather(ops.shape_of(model.input(0), "i64"), np.int64(3), np.int64(0))
-    share = ops.minimum(ops.divide(ops.convert(width, "f32"), np.float32(TRAINED_WIDTH)), np.float32(1))
-    for node, mean in zip(pools(model), means, strict=True):
-        rest = ops.multiply(ops.constant(mean), ops.subtract(np.float32(1), share))
-        _redirect(node.output(0).get_target_inputs(), ops.add(ops.multiply(node.output(0), share), rest))
-    columns = squeezed(model).output(0)
-    used = columns.get_target_inputs()
-    shape = ops.shape_of(columns, "i64")
-    batch, steps = (ops.gather(shape, np.array([axis]), np.int64(0)) for axis in (0, 3))
-    trained_steps = ops.divide(ops.multiply(steps, np.int64(TRAINED_WIDTH)), width)
-    missing = ops.maximum(ops.subtract(trained_steps, steps), np.array([0]))
-    added = ops.broadcast(ops.constant(column), ops.concat([batch, np.array([column.size, 1]), missing], 0))
-    _redirect(used, ops.concat([columns, added], 3))
-    *_, last = (node for node in model.get_ordered_ops() if node.get_type_name() == "MatMul")
-    cut = ops.slice(last.input_value(0), np.array([0]), steps, np.array([1]), np.array([1]))
-    _redirect([last.input(0)], cut)
-    model.validate_nodes_and_infer_types()
-    return True
-
-
-def pools(model: openvino.Model) -> Sequence[openvino.Node]:
-    """The means over a whole feature map in a recognizer."""
-    means = (node for node in model.get_ordered_ops() if node.get_type_name() == "ReduceMean")
-    return [node for node in means if node.get_output_partial_shape(0).rank.get_length() == 4]
-
-
-def squeezed(model: openvino.Model) -> openvino.Node:
-    """Where a recognizer's feature map becomes a row of columns, before any of them sees the others."""
-    (node,) = (node for node in model.get_ordered_ops() if node.get_type_name() == "AvgPool")
-    return node
 
 
 def _redirect(inputs: Iterable[openvino.Input], to: openvino.Node) -> None:

@@ -44,9 +44,9 @@ def test_a_line_is_read_character_by_character(text: str) -> None:
     assert abs(score - (0.9 if text else 0)) < 1e-6
 
 
-@given(st.lists(texts, max_size=12), st.sampled_from([TRAINED_WIDTH, WIDTHS[0]]))
-def test_lines_read_together_are_the_same_as_alone_and_keep_their_order(lines: list[str], narrowest: int) -> None:
-    recognizer = Recognizer(GreyIsCharacter(), CHARSET, narrowest=narrowest)
+@given(st.lists(texts, max_size=12))
+def test_lines_read_together_are_the_same_as_alone_and_keep_their_order(lines: list[str]) -> None:
+    recognizer = Recognizer(GreyIsCharacter(), CHARSET)
     crops = [crop(text) for text in lines]
     together = [text for text, _ in recognizer(crops)]
     assert together == lines == [recognizer([one])[0][0] for one in crops]
@@ -73,13 +73,6 @@ def test_few_widths_are_ever_used(height: int, width: int) -> None:
     Recognizer(network, CHARSET)([np.zeros((height, width, 3), dtype=np.uint8)])
     assert network.shapes[0][:3] == (1, 3, 48)
     assert network.shapes[0][3] in WIDTHS
-    assert network.shapes[0][3] >= TRAINED_WIDTH
-
-
-def test_short_lines_are_read_in_narrow_inputs_with_some_room_if_the_network_can() -> None:
-    network = GreyIsCharacter()
-    Recognizer(network, CHARSET, narrowest=WIDTHS[0])([crop("abc"), crop("abcdef"), crop("abcdefghi" * 3)] * 4)
-    assert sorted(shape[3] for shape in network.shapes) == [128, 416, 416]  # lines of 48 and 96 pixels, and of 432
 
 
 @given(st.integers(1, 5000))
@@ -93,7 +86,7 @@ def test_a_long_line_is_squeezed_a_little_and_keeps_room_to_its_right(width: int
         steps = np.zeros((1, batch.shape[3] // STEP))
         return steps.astype(np.int64), steps.astype(np.float32)
 
-    Recognizer(network, CHARSET, narrowest=WIDTHS[0])([np.full((48, width, 3), 200, np.uint8)])
+    Recognizer(network, CHARSET)([np.full((48, width, 3), 200, np.uint8)])
     assert used <= width
     assert used == width if width <= 396 else used >= min(0.85 * width - 1, WIDTHS[-1] / 1.05 - 1)
 

@@ -1,17 +1,12 @@
 """A rewritten network gives the same answers."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import openvino
 import pytest
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from ocr.models import fingerprint, locate
-from runners import rewrites
-from runners.rewrites import as_if_padded, best_classes, without_transposed_convolutions
+from runners.rewrites import best_classes, without_transposed_convolutions
 
 CHANNELS = 3
 
@@ -80,47 +75,3 @@ def test_a_head_without_transposed_convolutions_answers_the_same(normalized: boo
 def test_another_head_stays_as_it_is(other: openvino.Model) -> None:
     before = kinds(other)
     assert kinds(without_transposed_convolutions(other)) == before
-
-
-BIAS = random(1, CHANNELS, 1, 1)
-
-
-def recognizer() -> openvino.Model:
-    """Every column of 8 pixels by itself, then the mean over all pixels and, like attention, that over all columns."""
-    given = ops.parameter([-1, 3, 48, -1], np.float32)
-    seen = ops.convolution(given, ops.constant(random(CHANNELS, 3, 1, 8)), [1, 8], [0, 0], [0, 0], [1, 1])
-    features = ops.add(seen, ops.constant(BIAS))
-    pooled = ops.reduce_mean(features, np.array([2, 3]), keep_dims=True)
-    row = ops.squeeze(ops.avg_pool(features, [1, 1], [0, 0], [0, 0], [48, 1], exclude_pad=True), np.array([2]))
-    columns = ops.transpose(row, np.array([0, 2, 1]))
-    mixed = ops.add(columns, ops.reduce_mean(columns, np.array([1]), keep_dims=True))
-    classes = ops.matmul(mixed, ops.constant(random(CHANNELS, 4)), transpose_a=False, transpose_b=False)
-    mean = ops.reduce_mean(pooled, np.array([1, 2]), keep_dims=False)
-    return openvino.Model([ops.add(classes, ops.unsqueeze(mean, np.array([2])))], [given])
-
-
-def test_a_narrow_input_is_read_as_if_it_were_padded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, file = recognizer(), tmp_path / "rec.onnx"
-    file.write_bytes(b"a model")
-    monkeypatch.setattr(rewrites, "PADDING", tmp_path / "padding.json")
-    rewrites.PADDING.write_text(json.dumps({fingerprint(file): [BIAS.reshape(-1).tolist()] * 2}), "utf-8")
-    assert as_if_padded(model, file)
-    for width in (96, 320, 416):
-        narrow = random(2, 3, 48, width)
-        padded = np.pad(narrow, ((0, 0), (0, 0), (0, 0), (0, max(0, 320 - width))))
-        expected = answer(recognizer(), padded)[:, : width // 8]
-        np.testing.assert_allclose(answer(model, narrow), expected, atol=1e-5)
-
-
-def test_another_recognizer_is_left_as_it_is(tmp_path: Path) -> None:
-    model, file = recognizer(), tmp_path / "rec.onnx"
-    file.write_bytes(b"a model")
-    before = kinds(model)
-    assert not as_if_padded(model, file)
-    assert kinds(model) == before
-
-
-@pytest.mark.parametrize("name", ["ppocrv6", "ppocrv4"])
-def test_the_paddings_are_those_of_the_installed_models(name: str) -> None:
-    path = locate(name).recognizer
-    assert as_if_padded(openvino.Core().read_model(path), path)

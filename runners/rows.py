@@ -1,0 +1,157 @@
+"""A recognizer's network for OpenVINO that reads lines side by side in one row, each as if it were alone.
+
+All but three parts of PP-OCR's recognizers see only the neighbourhood of a column. Squeeze-and-excitation (Hu et al.
+2018, https://arxiv.org/abs/1709.01507) takes means over the whole input: here over the columns of a line. Attention
+mixes all columns: here those of a line. Convolutions reach over the edge of a line, where they saw zeros: here they do
+too. A line shorter than the network was trained with counts as padded to that width: what the padding adds to means
+and attention hardly depends on the text, so it is a constant per channel (docs/adr/0016).
+"""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+
+from ocr.models import fingerprint
+from ocr.recognizer import TRAINED_WIDTH
+from ocr.rows import NARROW, STEP
+
+PADDING = Path(__file__).with_name("padding.json")
+"""What the padding adds in models that we know, by the SHA-256 of the ONNX file; made by benchmarks/calibrate.py."""
+
+CELL = 4  # pixels per column of the feature maps whose means are taken
+NEVER = -1e4  # of attention, before softmax
+
+Array = NDArray[np.float32]
+
+
+def known(path: Path) -> bool:
+    """Whether the model in this file can be rewritten."""
+    return fingerprint(path) in json.loads(PADDING.read_text("utf-8"))
+
+
+def rewrite(model: openvino.Model, path: Path, width: int) -> None:
+    """Have a recognizer that we know, read from `path`, read rows of `width` pixels.
+
+    It then takes the pixels, (1, 3, 48, width), and what guides() gives.
+    """
+    model.reshape([1, 3, 48, width])
+    paddings = json.loads(PADDING.read_text("utf-8"))[fingerprint(path)]
+    *means, column = (np.array(values, dtype=np.float32) for values in paddings)
+    lines, columns, cells = width // NARROW, width // STEP, width // CELL
+    shares, spread, rest, mask = (
+        ops.parameter(shape, np.float32)
+        for shape in ([cells, lines], [lines, cells], [1, 1, 1, lines], [1, 1, columns + lines, columns + lines])
+    )
+    model.add_parameters([shares, spread, rest, mask])
+    for node in depthwise(model):
+        _blind(node, spread)
+    for node, mean in zip(pools(model), means, strict=True):
+        over_height = ops.reduce_mean(node.input_value(0), np.array([2]), keep_dims=True)
+        padding = ops.multiply(ops.constant(mean.reshape(1, -1, 1, 1)), rest)
+        _excite(node, ops.add(ops.matmul(over_height, shares, transpose_a=False, transpose_b=False), padding), spread)
+    first, last = tokens(model)
+    padding_columns = ops.constant(np.tile(column, (1, lines, 1)))
+    _redirect(first.get_target_inputs(), ops.concat([first, padding_columns], 1))
+    cut = [np.array([value]) for value in (0, columns, 1, 1)]
+    _redirect(last.get_target_inputs(), ops.slice(last, *cut))
+    model.validate_nodes_and_infer_types()
+    for node in attentions(model):
+        node.input(0).replace_source_output(ops.add(node.input_value(0), mask).output(0))
+
+
+def guides(lines: Sequence[slice], width: int) -> tuple[Array, Array, Array, Array]:
+    """What a network of rows of `width` pixels needs to know of the lines, given as the pixels that each has.
+
+    The share of each column in the mean of each line; which line a column is given the excitation of; the share of the
+    padding in each line's mean; what is added to attention, where behind the columns there is one more for each line,
+    its padding: as many columns at once as the line lacks.
+    """
+    most, columns = width // NARROW, width // STEP
+    spread = np.zeros((most, width // CELL), dtype=np.float32)
+    rest = np.zeros((1, 1, 1, most), dtype=np.float32)
+    line_of = np.full(columns + most, -1)
+    lacking = np.full(columns + most, NEVER, dtype=np.float32)
+    lacking[:columns] = 0
+    for index, line in enumerate(lines):
+        spread[index, line.start // CELL : line.stop // CELL] = 1
+        line_of[line.start // STEP : line.stop // STEP] = index
+        line_of[columns + index] = index
+        missing = TRAINED_WIDTH - (line.stop - line.start)
+        if missing > 0:
+            rest[..., index] = missing / TRAINED_WIDTH
+            lacking[columns + index] = math.log(missing / STEP)
+    mask = np.where(line_of == line_of[:, np.newaxis], lacking, np.float32(NEVER))
+    shares = spread.T / np.maximum(spread.sum(axis=1), TRAINED_WIDTH / CELL)
+    return shares, spread, rest, mask[np.newaxis, np.newaxis]
+
+
+def pools(model: openvino.Model) -> Sequence[openvino.Node]:
+    """The means over a whole feature map."""
+    return [node for node in _means(model) if node.get_output_partial_shape(0).rank.get_length() == 4]
+
+
+def tokens(model: openvino.Model) -> tuple[openvino.Output, openvino.Output]:
+    """The columns as they enter the transformer, (1, T, C), and as they leave its last norm."""
+    first, *_, last = (node for node in _means(model) if node.get_output_partial_shape(0).rank.get_length() == 3)
+    for _ in ("Add", "Sqrt", "Divide", "Multiply", "Add"):  # mean of squares to norm
+        last = _only_user(last)
+    entering = first.input_value(0)
+    while entering.get_node().get_type_name() == "Identity":
+        entering = entering.get_node().input_value(0)
+    return entering, last.output(0)
+
+
+def attentions(model: openvino.Model) -> Sequence[openvino.Node]:
+    """The softmax of each attention, (1, heads, T, T)."""
+    nodes = (node for node in model.get_ordered_ops() if node.get_type_name() == "Softmax")
+    return [node for node in nodes if node.get_output_partial_shape(0).rank.get_length() == 4]
+
+
+def depthwise(model: openvino.Model) -> Sequence[openvino.Node]:
+    """The convolutions that see the neighbours of a column, but those of the first layers, which see single strokes."""
+    nodes = (node for node in model.get_ordered_ops() if node.get_type_name() == "GroupConvolution")
+    return [node for node in nodes if node.get_output_partial_shape(0)[2].get_length() > 1]
+
+
+def _means(model: openvino.Model) -> Iterable[openvino.Node]:
+    return (node for node in model.get_ordered_ops() if node.get_type_name() == "ReduceMean")
+
+
+def _blind(node: openvino.Node, spread: openvino.Node) -> None:
+    """Give a convolution zeros where there is no line."""
+    given = node.input_value(0)
+    inside = ops.reduce_max(spread, np.array([0]))
+    cells = inside.get_output_partial_shape(0)[0].get_length()
+    finer = given.get_partial_shape()[3].get_length() // cells
+    repeated = ops.broadcast(ops.reshape(inside, np.array([cells, 1]), special_zero=False), np.array([cells, finer]))
+    mask = ops.reshape(repeated, np.array([1, 1, 1, cells * finer]), special_zero=False)
+    node.input(0).replace_source_output(ops.multiply(given, mask).output(0))
+
+
+def _excite(pool: openvino.Node, means: openvino.Node, spread: openvino.Node) -> None:
+    """Squeeze and excite with a mean for each line in place of one."""
+    features = pool.input_value(0).get_node().get_friendly_name()
+    _redirect(pool.output(0).get_target_inputs(), means)
+    node = _only_user(means)
+    while features not in [value.get_node().get_friendly_name() for value in node.input_values()]:
+        node.validate_and_infer_types()
+        gate, node = node, _only_user(node)
+    excited = gate.output(0).get_target_inputs()
+    _redirect(excited, ops.matmul(gate, spread, transpose_a=False, transpose_b=False))
+
+
+def _only_user(node: openvino.Node) -> openvino.Node:
+    nodes = [target.get_node() for target in node.output(0).get_target_inputs()]
+    (user,) = (node for node in nodes if node.get_type_name() != "ShapeOf")
+    return user
+
+
+def _redirect(inputs: Iterable[openvino.Input], to: openvino.Node) -> None:
+    for target in inputs:
+        target.replace_source_output(to.output(0))
