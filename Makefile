@@ -45,13 +45,15 @@ serve: setup key ## serve on port 8000, with a fresh key in .env if there is non
 	@exec $(VENV)/bin/bentoml serve service:OcrService
 
 bento: $(if $(INSTALLED),,setup) ## build the bento of TARGET; `bentoml serve` and `bentoml containerize` take it
-	@$(VENV)/bin/bentoml build --bentofile $(BENTOFILE) .
+	@$(BENTOML) build --bentofile $(BENTOFILE) .
+# BentoML gives its commands --quiet twice, and click warns of it
+BENTOML = PYTHONWARNINGS="ignore:The parameter --quiet:UserWarning" $(abspath $(VENV))/bin/bentoml
 BENTOFILE = $(if $(filter openvino,$(BUILT)),bentofile.yaml,deploy/bentofile.$(BUILT).yaml)
 
 # From the folder of temporary files: BentoML reads a Dockerfile's template only below the folder it is started in.
 # In Docker's format, with podman and buildah too: the other one has no health check.
 image: bento ## make the image mtphotos-ocr:TARGET with CONTAINER (docker, podman or buildah)
-	@cd "$${TMPDIR:-/tmp}" && BUILDAH_FORMAT=docker $(abspath $(VENV))/bin/bentoml containerize $(BENTO):latest --backend $(CONTAINER) \
+	@cd "$${TMPDIR:-/tmp}" && BUILDAH_FORMAT=docker $(BENTOML) containerize $(BENTO):latest --backend $(CONTAINER) \
 	-t mtphotos-ocr:$(BUILT) -t mtphotos-ocr:$(VERSION)-$(BUILT) $(if $(filter openvino,$(BUILT)),-t mtphotos-ocr:latest) \
 	$(IMAGE_ARGS)
 BENTO = $(if $(filter openvino,$(BUILT)),mtphotos-ocr,mtphotos-ocr-$(BUILT))
