@@ -1,6 +1,7 @@
 """The runner on OpenVINO, for Intel and AMD processors, and ARM ones too."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,9 @@ class OpenVinoRunner(PipelineRunner):
                 result = networks[width].infer([row, *guides], share_inputs=True)
                 return result[0][0, :, 0], result[1][0, :, 0]
 
-        for width in (SMALL, FULL):
-            networks[width] = self._open_rows(path, width)
+        with ThreadPoolExecutor() as pool:  # each takes one core
+            usual = [SMALL, FULL]
+            networks.update(zip(usual, pool.map(lambda width: self._open_rows(path, width), usual), strict=True))
         return RowRecognizer(network, _charset(self._core.read_model(path)))
 
     def _open_rows(self, path: Path, width: int) -> openvino.InferRequest:
