@@ -54,7 +54,7 @@ def without_transposed_convolutions(model: openvino.Model) -> openvino.Model:
         )
     )
     probability = ops.sigmoid(_convolution(quarter.output(0), weights, np.tile(second.bias, 16)))
-    _redirect(second.end.get_target_inputs(), ops.depth_to_space(probability, "blocks_first", 4))
+    redirect(second.end.get_target_inputs(), ops.depth_to_space(probability, "blocks_first", 4))
     model.validate_nodes_and_infer_types()
     return model
 
@@ -126,6 +126,7 @@ def _best(values: openvino.Output) -> openvino.Node:
     return ops.topk(values, np.int64(1), axis=2, mode="max", sort="none", index_element_type="i64")
 
 
-def _redirect(inputs: Iterable[openvino.Input], to: openvino.Node) -> None:
+def redirect(inputs: Iterable[openvino.Input], to: openvino.Node) -> None:
+    """Have these inputs take what a node gives."""
     for target in inputs:
         target.replace_source_output(to.output(0))

@@ -14,20 +14,18 @@ from pathlib import Path
 
 import numpy as np
 import openvino
-from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from ocr.models import fingerprint
 from ocr.recognizer import TRAINED_WIDTH
 from ocr.rows import NARROW, STEP
+from runners.rewrites import Array, redirect
 
 PADDING = Path(__file__).with_name("padding.json")
 """What the padding adds in models that we know, by the SHA-256 of the ONNX file; made by benchmarks/calibrate.py."""
 
 CELL = 4  # pixels per column of the feature maps whose means are taken
 NEVER = -1e4  # of attention, before softmax
-
-Array = NDArray[np.float32]
 
 
 def known(path: Path) -> bool:
@@ -49,17 +47,16 @@ def rewrite(model: openvino.Model, path: Path, width: int) -> None:
         for shape in ([cells, lines], [lines, cells], [1, 1, 1, lines], [1, 1, columns + lines, columns + lines])
     )
     model.add_parameters([shares, spread, rest, mask])
-    for node in depthwise(model):
-        _blind(node, spread)
+    _blind(depthwise(model), spread)
     for node, mean in zip(pools(model), means, strict=True):
         over_height = ops.reduce_mean(node.input_value(0), np.array([2]), keep_dims=True)
         padding = ops.multiply(ops.constant(mean.reshape(1, -1, 1, 1)), rest)
         _excite(node, ops.add(ops.matmul(over_height, shares, transpose_a=False, transpose_b=False), padding), spread)
     first, last = tokens(model)
     padding_columns = ops.constant(np.tile(column, (1, lines, 1)))
-    _redirect(first.get_target_inputs(), ops.concat([first, padding_columns], 1))
+    redirect(first.get_target_inputs(), ops.concat([first, padding_columns], 1))
     cut = [np.array([value]) for value in (0, columns, 1, 1)]
-    _redirect(last.get_target_inputs(), ops.slice(last, *cut))
+    redirect(last.get_target_inputs(), ops.slice(last, *cut))
     model.validate_nodes_and_infer_types()
     for node in attentions(model):
         node.input(0).replace_source_output(ops.add(node.input_value(0), mask).output(0))
@@ -114,7 +111,7 @@ def attentions(model: openvino.Model) -> Sequence[openvino.Node]:
 
 
 def depthwise(model: openvino.Model) -> Sequence[openvino.Node]:
-    """The convolutions that see the neighbours of a column, but those of the first layers, which see single strokes."""
+    """The depthwise convolutions over feature maps, by which a column sees its neighbours."""
     nodes = (node for node in model.get_ordered_ops() if node.get_type_name() == "GroupConvolution")
     return [node for node in nodes if node.get_output_partial_shape(0)[2].get_length() > 1]
 
@@ -123,35 +120,33 @@ def _means(model: openvino.Model) -> Iterable[openvino.Node]:
     return (node for node in model.get_ordered_ops() if node.get_type_name() == "ReduceMean")
 
 
-def _blind(node: openvino.Node, spread: openvino.Node) -> None:
-    """Give a convolution zeros where there is no line."""
-    given = node.input_value(0)
-    inside = ops.reduce_max(spread, np.array([0]))
-    cells = inside.get_output_partial_shape(0)[0].get_length()
-    finer = given.get_partial_shape()[3].get_length() // cells
-    repeated = ops.broadcast(ops.reshape(inside, np.array([cells, 1]), special_zero=False), np.array([cells, finer]))
-    mask = ops.reshape(repeated, np.array([1, 1, 1, cells * finer]), special_zero=False)
-    node.input(0).replace_source_output(ops.multiply(given, mask).output(0))
+def _blind(convolutions: Iterable[openvino.Node], spread: openvino.Node) -> None:
+    """Give convolutions zeros where there is no line."""
+    cells = spread.get_output_partial_shape(0)[1].get_length()
+    inside = ops.reshape(ops.reduce_max(spread, np.array([0])), np.array([cells, 1]), special_zero=False)
+    masks: dict[int, openvino.Node] = {}  # by the width of the feature map
+    for node in convolutions:
+        given = node.input_value(0)
+        width = given.get_partial_shape()[3].get_length()
+        if width not in masks:
+            repeated = ops.broadcast(inside, np.array([cells, width // cells]))
+            masks[width] = ops.reshape(repeated, np.array([1, 1, 1, width]), special_zero=False)
+        node.input(0).replace_source_output(ops.multiply(given, masks[width]).output(0))
 
 
 def _excite(pool: openvino.Node, means: openvino.Node, spread: openvino.Node) -> None:
     """Squeeze and excite with a mean for each line in place of one."""
     features = pool.input_value(0).get_node().get_friendly_name()
-    _redirect(pool.output(0).get_target_inputs(), means)
+    redirect(pool.output(0).get_target_inputs(), means)
     node = _only_user(means)
     while features not in [value.get_node().get_friendly_name() for value in node.input_values()]:
         node.validate_and_infer_types()
         gate, node = node, _only_user(node)
     excited = gate.output(0).get_target_inputs()
-    _redirect(excited, ops.matmul(gate, spread, transpose_a=False, transpose_b=False))
+    redirect(excited, ops.matmul(gate, spread, transpose_a=False, transpose_b=False))
 
 
 def _only_user(node: openvino.Node) -> openvino.Node:
     nodes = [target.get_node() for target in node.output(0).get_target_inputs()]
     (user,) = (node for node in nodes if node.get_type_name() != "ShapeOf")
     return user
-
-
-def _redirect(inputs: Iterable[openvino.Input], to: openvino.Node) -> None:
-    for target in inputs:
-        target.replace_source_output(to.output(0))
