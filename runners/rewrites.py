@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 Array = NDArray[np.float32]
+DIGIT = 256  # the largest whole number up to which bfloat16 holds them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,13 @@ def best_classes(model: openvino.Model) -> openvino.Model:
     members = ops.gather(grouped, ops.squeeze(group.output(1), np.array([2])), np.int64(2), batch_dims=2)
     index = ops.add(ops.multiply(group.output(1), np.int64(size)), _best(members.output(0)).output(1))
     total = ops.reduce_sum(ops.exp(ops.subtract(logits, group.output(0))), np.array([2]), keep_dims=True)
-    highest = ops.divide(np.float32(1), total)
-    return openvino.Model([index.output(0), highest.output(0)], model.get_parameters())
+    high = ops.divide(index, np.int64(DIGIT))
+    low = ops.subtract(index, ops.multiply(high, np.int64(DIGIT)))
+    found = ops.concat([*(ops.convert(digit, np.float32) for digit in (high, low)), total], 2)
+    # OpenVINO computes what follows the last product in float32, and copies 12 MB of logits for it: so this is the last
+    high, low, total = ops.split(ops.matmul(found, np.eye(3, dtype=np.float32), False, False), np.int64(2), 3).outputs()
+    index = ops.convert(ops.add(ops.multiply(high, np.float32(DIGIT)), low), np.int64)
+    return openvino.Model([index.output(0), ops.divide(np.float32(1), total).output(0)], model.get_parameters())
 
 
 def _best(values: openvino.Output) -> openvino.Node:

@@ -49,7 +49,10 @@ def rewrite(model: openvino.Model, path: Path, width: int) -> None:
     model.add_parameters([shares, spread, rest, mask])
     _blind(depthwise(model), spread)
     for node, mean in zip(pools(model), means, strict=True):
-        over_height = ops.reduce_mean(node.input_value(0), np.array([2]), keep_dims=True)
+        features = node.input_value(0)
+        height = features.get_partial_shape()[2].get_length()
+        # reduce_mean() is the same and takes five times as long
+        over_height = ops.avg_pool(features, [1, 1], [0, 0], [0, 0], [height, 1], exclude_pad=False)
         padding = ops.multiply(ops.constant(mean.reshape(1, -1, 1, 1)), rest)
         _excite(node, ops.add(ops.matmul(over_height, shares, transpose_a=False, transpose_b=False), padding), spread)
     first, last = tokens(model)
