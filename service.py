@@ -25,14 +25,15 @@ import wire
 from access import AccessLog
 from auth import ApiKeyMiddleware
 from ocr.errors import RunnerUnavailable
+from runners import malloc
 from stopping import Drain
 from upload import unless_gone
 
 usage_stats.do_not_track.cache_clear()  # `bentoml serve` has asked before it came here, and keeps the answer
 
 ROOT = Path(__file__).parent
-MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}
-"""For glibc in the service's own process: the memory of uploads goes back to the system at once."""
+MALLOC = malloc(arenas=2, mmap=1, trim=8)
+"""For the service's own process: the memory of uploads goes back at once, but not that of the pieces they come in."""
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
