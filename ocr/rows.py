@@ -12,12 +12,12 @@ from ocr.types import Pixels
 STEP = 8  # pixels per column of what the network answers
 BEHIND = 16  # pixels of free space behind a line that belong to it
 BETWEEN = 8  # pixels that belong to no line: as far as the network's convolutions reach, and it is blind to them
-SMALL, FULL = 320, 1280
-WIDTHS = (SMALL, FULL, 2560, 3840)
+SMALL, FULL = 320, 2560
+WIDTHS = (SMALL, FULL, 3840)
 """Widths of a row in pixels: few, because preparing the engine for one takes memory and a third of a second."""
 
 NARROW = 80  # pixels; a row has a place for a line for each of these
-SMALLER = 2  # rows of SMALL take less time than one of FULL
+SMALLER = 6  # rows of SMALL take less time than one of FULL
 
 RowNetwork = Callable[[NDArray[np.float32], Sequence[slice]], tuple[NDArray[np.int64], NDArray[np.float32]]]
 """One pass of a recognizer's network over a row, (1, 3, 48, one of WIDTHS) in -1..1, BGR, and the pixels that each of

@@ -72,11 +72,12 @@ def test_every_line_is_in_one_row_that_holds_it(rooms: list[int]) -> None:
         ([160], [SMALL]),
         ([160, 152], [SMALL]),
         ([200, 200], [SMALL, SMALL]),
-        ([200, 200, 200], [FULL]),
+        ([200] * 6, [SMALL] * 6),
+        ([200] * 7, [FULL]),
         ([320, 328], [FULL]),
         ([40] * 5, [SMALL, SMALL]),  # a row of SMALL has four places
-        ([640, 632, 80], [FULL, SMALL]),
-        ([1288], [2560]),
+        ([FULL // 2, FULL // 2 - BETWEEN, 80], [FULL, SMALL]),
+        ([FULL + STEP], [3840]),
     ],
 )
 def test_few_lines_take_small_rows(rooms: list[int], widths: list[int]) -> None:
