@@ -10,7 +10,7 @@ from ocr.image import Photo
 from ocr.types import Limits, Pixels, Polygon, Reading, Recognize, TextLine
 
 UNSURE = 0.8  # a line with a lower score may stand on its head, so it is read a second time, turned
-TRIED = 24  # lines; of more unsure ones in a photo these, the widest, show whether turning helps the others
+TRIED = 12  # unsure lines that are turned at a time, the widest first: they show whether that helps the others
 SURE = 0.9  # the score from which that second reading counts; below, it was noise on labelled receipts
 
 
@@ -48,16 +48,19 @@ class Pipeline:
     def _recognize(self, crops: list[Pixels]) -> list[tuple[str, float]]:
         """Text and score of each crop, whichever way up it is.
 
-        A line that reads badly is read again, turned; where many do, the print may just be small, and the rest of
-        them follow only if one in eight of the first was on its head. If a quarter of all lines were, so may be the
-        others, those too that seemed to read well: "TOTAL" and "4.50" do, upside down.
+        A line that reads badly is read again, turned; where many do, the print may just be small, and more of them
+        follow only while some were on their head. If a quarter of all lines were, so may be the others, those too
+        that seemed to read well: "TOTAL" and "4.50" do, upside down.
         """
         texts = self._recognizer(crops)
         unsure = [index for index, (_, score) in enumerate(texts) if score < UNSURE]
         unsure.sort(key=lambda index: -crops[index].shape[1])
-        turned = self._turn(crops, texts, unsure[:TRIED])
-        if turned > TRIED / 8:
-            turned += self._turn(crops, texts, unsure[TRIED:])
+        turned = 0
+        for start in range(0, len(unsure), TRIED):
+            better = self._turn(crops, texts, unsure[start : start + TRIED])
+            turned += better
+            if not better:
+                break
         if turned and turned >= len(crops) / 4:
             self._turn(crops, texts, [index for index in range(len(crops)) if index not in unsure])
         return texts
