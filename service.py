@@ -32,7 +32,7 @@ from upload import unless_gone
 usage_stats.do_not_track.cache_clear()  # `bentoml serve` has asked before it came here, and keeps the answer
 
 ROOT = Path(__file__).parent
-MALLOC = malloc(arenas=2, mmap=1, trim=8)
+MALLOC = malloc(arenas=2, mmap=1, trim=4)
 """For the service's own process: the memory of uploads goes back at once, but not that of the pieces they come in."""
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
