@@ -23,8 +23,8 @@ def main() -> None:
     parser.add_argument("--set", action="append", help="only this set")
     arguments = parser.parse_args()
     labelled = [photo for photo in photos.load(arguments.folder) if photo.set in (arguments.set or [photo.set])]
-    print("| reader | set | photos | line F1 | character F1 | false characters | seconds per photo |")
-    print("|---|---|---|---|---|---|---|")
+    print("| reader | set | photos | line F1 | same spaces | character F1 | false characters | seconds per photo |")
+    print("|---|---|---|---|---|---|---|---|")
     for name in arguments.readers:
         reader = READERS[name]()
         scores: defaultdict[str, Score] = defaultdict(Score)
@@ -37,7 +37,7 @@ def main() -> None:
         for set_name, score in scores.items():
             mean = sum(seconds[set_name]) / len(seconds[set_name])
             print(
-                f"| {name} | {set_name} | {len(seconds[set_name])} | {score.lines} |"
+                f"| {name} | {set_name} | {len(seconds[set_name])} | {score.lines} | {score.spaces} |"
                 f" {score.characters} | {score.false_characters} | {mean:.3f} |",
                 flush=True,
             )

@@ -42,10 +42,15 @@ class F1:
 
 @dataclass(slots=True)
 class Score:
-    """The accuracy on one set of photos; `false_characters` counts those read where there is no text."""
+    """The accuracy on one set of photos.
+
+    `spaces` is the share of the lines found that have the label's number of spaces, which `lines` does not ask for;
+    `false_characters` counts those read where there is no text.
+    """
 
     characters: F1 = field(default_factory=F1)
     lines: F1 = field(default_factory=F1)
+    spaces: F1 = field(default_factory=F1)
     false_characters: int = 0
 
 
@@ -61,26 +66,30 @@ def add_photo(score: Score, read: Sequence[Line], labels: Sequence[Line] | None,
             line for line in read if not any(_overlap(line.box, label.box) > 0.5 for label in labels if label.ignore)
         ]
         labels = [label for label in labels if not label.ignore]
-        score.lines.add(_matches(read, labels), len(read), len(labels))
+        found = _matches(read, labels)
+        score.lines.add(len(found), len(read), len(labels))
+        score.spaces.add(sum(a.text.count(" ") == b.text.count(" ") for a, b in found), len(found), len(found))
     wanted = page if labels is None else "".join(label.text for label in labels)
     if wanted is None:
         return
-    found = Counter(normalized("".join(line.text for line in read)))
+    characters = Counter(normalized("".join(line.text for line in read)))
     expected = Counter(normalized(wanted))
     if not expected:
-        score.false_characters += found.total()
-    score.characters.add((found & expected).total(), found.total(), expected.total())
+        score.false_characters += characters.total()
+    score.characters.add((characters & expected).total(), characters.total(), expected.total())
 
 
-def _matches(read: Sequence[Line], labels: Sequence[Line]) -> int:
-    """Lines with the exact text of a label whose box they cover at an IoU of 0.4 or more, one to one."""
+def _matches(read: Sequence[Line], labels: Sequence[Line]) -> list[tuple[Line, Line]]:
+    """Lines and labels with the same text whose boxes have an IoU of 0.4 or more, one to one."""
     free = list(labels)
+    found = []
     for line in read:
         same = [label for label in free if normalized(label.text) == normalized(line.text)]
         best = max(same, key=lambda label: iou(line.box, label.box), default=None)
         if best and iou(line.box, best.box) >= 0.4:
             free.remove(best)
-    return len(labels) - len(free)
+            found.append((line, best))
+    return found
 
 
 def _area(box: Box) -> float:

@@ -27,6 +27,12 @@ def test_text_counts_as_a_search_sees_it() -> None:
     assert score([Line(LEFT, "HE LLO")], [Line(LEFT, "he llo")]).lines.value == 1
 
 
+def test_lines_whose_spaces_are_lost_count_apart() -> None:
+    labels = [Line(LEFT, "2024-03-17 14:05"), Line(RIGHT, "EUR 4.50")]
+    lost = score([Line(LEFT, "2024-03-1714:05"), Line(RIGHT, "EUR 4.50")], labels)
+    assert (lost.lines.value, lost.spaces.value) == (1, 0.5)
+
+
 def test_a_right_text_in_the_wrong_place_is_no_line_but_its_characters_count() -> None:
     misplaced = score([Line(RIGHT, "abc")], [Line(LEFT, "abc")])
     assert misplaced.lines.value == 0
