@@ -26,7 +26,7 @@ from benchmarks import photos
 from ocr.models import fingerprint, locate
 from ocr.recognizer import TRAINED_WIDTH
 from ocr.types import Limits, planes
-from runners import int8, rows
+from runners import int8, padding, rows
 from runners.base import Options
 from runners.openvino import OpenVinoRunner
 from runners.pipeline import OpenRecognizer
@@ -58,7 +58,7 @@ def inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
 
             return OpenRecognizer(network, opened.charset)
 
-    with patch("runners.int8.pays", return_value=False), patch("runners.rows.known", return_value=False):
+    with patch("runners.int8.pays", return_value=False), patch("runners.padding.known", return_value=False):
         runner = Recording(Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5)))
         runner.load()
     taken: dict[str, int] = {}
@@ -93,7 +93,7 @@ def ranges(path: Path, batches: list[Batch]) -> dict[str, int8.Range]:
     }
 
 
-def padding(path: Path, batches: list[Batch]) -> list[list[float]]:
+def blank(path: Path, batches: list[Batch]) -> list[list[float]]:
     """What the feature maps that runners.rows touches hold in the padding: a mean per channel."""
     model = openvino.Core().read_model(path)
     columns = ops.unsqueeze(ops.transpose(rows.tokens(model)[0], np.array([0, 2, 1])), np.array([2]))
@@ -138,8 +138,8 @@ def main() -> None:
         for name, path in (("detector", files.detector), ("recognizer", files.recognizer)):
             found = robust(path, ranges(path, given[name]), given[name], IN_FLOATS[name])
             table[fingerprint(path)] = found
-        paddings[fingerprint(files.recognizer)] = padding(files.recognizer, given["recognizer"])
-    rows.PADDING.write_text(json.dumps(paddings, separators=(",", ":")) + "\n", "utf-8")
+        paddings[fingerprint(files.recognizer)] = blank(files.recognizer, given["recognizer"])
+    padding.FILE.write_text(json.dumps(paddings, separators=(",", ":")) + "\n", "utf-8")
     int8.RANGES.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
 
 

@@ -18,6 +18,8 @@ WIDEST_BATCH = 1280  # pixels of all the lines of a batch side by side: bounds i
 MOST_LINES = 32  # of a batch
 ALIKE = 112  # pixels; reading so many more takes as long as another pass of the network
 MARGIN = 1.05  # free space to the right: the recognizer reads the last character worse without it
+STEP = 8  # pixels per column of what the network answers
+BEHIND = 32  # pixels of free space behind a line that the network must see: so far an edge is felt
 SQUEEZED = 0.85  # of its width that a long line keeps at least, where that makes it fit a narrower input
 LONG = 416  # pixels; shorter lines are not squeezed: labelled scenes lost a hundredth of their characters
 
@@ -65,6 +67,20 @@ class Recognizer:
             waiting = waiting[size:]
 
 
+class NarrowRecognizer(Recognizer):
+    """The same with a network that reads a short line as it is, and an engine to which a new shape is nothing new."""
+
+    def _batches(self, crops: Sequence[Pixels]) -> Iterator[tuple[int, list[int]]]:
+        widths = [_own_width(crop) for crop in crops]
+        waiting = sorted(range(len(crops)), key=lambda index: -widths[index])
+        while waiting:
+            width = widths[waiting[0]]
+            alike = sum(widths[index] >= width - self._alike for index in waiting)
+            size = max(1, min(alike, self._widest // width, MOST_LINES))
+            yield width, waiting[:size]
+            waiting = waiting[size:]
+
+
 def decode(charset: Sequence[str], best: NDArray[np.int64], probability: NDArray[np.float32]) -> tuple[str, float]:
     """Text and score (0-1) of a line from the best class of each step, (T,), and its probability; 0 is CTC's blank."""
     kept = best != 0
@@ -91,6 +107,12 @@ def _input_width(crop: Pixels) -> int:
     needed = line_width(crop) * MARGIN
     needed = max(min(needed, LONG), needed * SQUEEZED)
     return next((width for width in WIDTHS if width >= needed), WIDTHS[-1])
+
+
+def _own_width(crop: Pixels) -> int:
+    """The width of an input that is not wider than the line needs."""
+    room = math.ceil((line_width(crop) + BEHIND) / STEP) * STEP
+    return min(room, TRAINED_WIDTH) if line_width(crop) * MARGIN <= TRAINED_WIDTH else _input_width(crop)
 
 
 def _input(crop: Pixels, width: int) -> NDArray[np.float32]:

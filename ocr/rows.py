@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.recognizer import HEIGHT, SQUEEZED, decode, fitted, line_width
+from ocr.recognizer import BEHIND, HEIGHT, SQUEEZED, STEP, decode, fitted, line_width
 from ocr.types import Pixels
 
-STEP = 8  # pixels per column of what the network answers
-BEHIND = 32  # pixels of free space behind a line that belong to it: so far an edge is felt
 BETWEEN = 8  # pixels that belong to no line: as far as the network's convolutions reach, and it is blind to them
 SMALL, FULL = 320, 2560
 WIDTHS = (SMALL, FULL, 3840)

@@ -20,16 +20,16 @@ class CudaOnnxRunner(CardRunner, OnnxRunner):
             self.device = f"CUDA {onnxruntime.cuda_version}, gpu:{self.card}"
         super().load()
 
-    def session(self, path: Path) -> onnxruntime.InferenceSession:
+    def session(self, model: Path | bytes) -> onnxruntime.InferenceSession:
         if self.card is None:
-            return super().session(path)
+            return super().session(model)
         config = {
             "device_id": self.card,
             "gpu_mem_limit": self._options.gpu_memory // 2,  # of each of the two networks
             "arena_extend_strategy": "kSameAsRequested",
             "cudnn_conv_algo_search": "HEURISTIC",  # trying all of them out takes a second for each new shape
         }
-        session = onnxruntime.InferenceSession(path, providers=[(PROVIDER, config)])
+        session = onnxruntime.InferenceSession(model, providers=[(PROVIDER, config)])
         if PROVIDER not in session.get_providers():  # it would go on with the CPU
             raise RunnerUnavailable(
                 f"ONNX Runtime cannot use gpu:{self.card} (the log says why): nvidia-smi must list it, "

@@ -6,8 +6,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from ocr.types import TextMap
+from ocr.recognizer import NarrowRecognizer
+from ocr.types import Recognize, TextMap
+from runners import padding
 from runners.pipeline import Network, OpenRecognizer, PipelineRunner, best_classes, charset, text_map
+
+ALIKE = 48  # pixels; for ONNX Runtime so many more are another pass
 
 
 class OnnxRunner(PipelineRunner):
@@ -20,14 +24,29 @@ class OnnxRunner(PipelineRunner):
         session = self.session(path)
         return OpenRecognizer(best_classes(self.network(session)), charset(session.get_modelmeta().custom_metadata_map))
 
-    def session(self, path: Path) -> onnxruntime.InferenceSession:
-        """An ONNX file, loaded."""
+    def recognizer(self, path: Path) -> Recognize:
+        if not padding.known(path):
+            return super().recognizer(path)
+        from runners import narrow  # noqa: PLC0415 - the runner on cards does without, and without the package onnx
+
+        session = self.session(narrow.rewrite(path).SerializeToString())
+
+        def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+            with self._cores:
+                given = {narrow.LINES: batch, **narrow.guides(path, len(batch), batch.shape[3])}
+                return session.run(None, given)[0]  # type: ignore[no-any-return]
+
+        characters = charset(session.get_modelmeta().custom_metadata_map)
+        return NarrowRecognizer(best_classes(network), characters, alike=ALIKE)
+
+    def session(self, model: Path | bytes) -> onnxruntime.InferenceSession:
+        """An ONNX file, or what would be in one, loaded."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._options.threads
         options.enable_cpu_mem_arena = False  # the arena keeps the peak of every shape for ever
         options.enable_mem_pattern = False  # so do the patterns: 207 MB become 150
         options.add_session_config_entry("session.force_spinning_stop", "1")  # idle threads would burn a core
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def network(self, session: onnxruntime.InferenceSession) -> Network:
         """What a session computes of a batch: its first output."""

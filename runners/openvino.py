@@ -11,7 +11,7 @@ from openvino.preprocess import PrePostProcessor
 
 from ocr.rows import FULL, SMALL, RowRecognizer
 from ocr.types import Pixels, Recognize, TextMap
-from runners import int8, rewrites, rows
+from runners import int8, padding, rewrites, rows
 from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner, charset
 
@@ -45,8 +45,9 @@ class OpenVinoRunner(PipelineRunner):
         return network
 
     def recognizer(self, path: Path) -> Recognize:
-        if not rows.known(path):
+        if not padding.known(path):
             return super().recognizer(path)
+        model = self._read(path)
         networks: dict[int, openvino.InferRequest] = {}
 
         def network(row: NDArray[np.float32], lines: Sequence[slice]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -54,17 +55,17 @@ class OpenVinoRunner(PipelineRunner):
             guides = rows.guides(lines, width)
             with self._cores:
                 if width not in networks:
-                    networks[width] = self._open_rows(path, width)
+                    networks[width] = self._open_rows(model, path, width)
                 result = networks[width].infer([row, *guides], share_inputs=True)
                 return result[0][0, :, 0], result[1][0, :, 0]
 
         with ThreadPoolExecutor() as pool:  # each takes one core
             usual = [SMALL, FULL]
-            networks.update(zip(usual, pool.map(lambda width: self._open_rows(path, width), usual), strict=True))
-        return RowRecognizer(network, _charset(self._core.read_model(path)))
+            networks.update(zip(usual, pool.map(lambda width: self._open_rows(model, path, width), usual), strict=True))
+        return RowRecognizer(network, _charset(model))
 
-    def _open_rows(self, path: Path, width: int) -> openvino.InferRequest:
-        model = self._read(path)
+    def _open_rows(self, model: openvino.Model, path: Path, width: int) -> openvino.InferRequest:
+        model = model.clone()  # with the same weights in memory
         rows.rewrite(model, path, width)
         return self._compile(rewrites.best_classes(model))
 

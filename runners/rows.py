@@ -7,7 +7,6 @@ too. A line shorter than the network was trained with counts as padded to that w
 and attention hardly depends on the text, so it is a constant per channel (docs/adr/0016).
 """
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,21 +15,13 @@ import numpy as np
 import openvino
 from openvino import opset13 as ops
 
-from ocr.models import fingerprint
-from ocr.recognizer import TRAINED_WIDTH
-from ocr.rows import NARROW, STEP
+from ocr.recognizer import STEP, TRAINED_WIDTH
+from ocr.rows import NARROW
+from runners import padding
 from runners.rewrites import Array, redirect
-
-PADDING = Path(__file__).with_name("padding.json")
-"""What the padding adds in models that we know, by the SHA-256 of the ONNX file; made by benchmarks/calibrate.py."""
 
 CELL = 4  # pixels per column of the feature maps whose means are taken
 NEVER = -1e4  # of attention, before softmax
-
-
-def known(path: Path) -> bool:
-    """Whether the model in this file can be rewritten."""
-    return fingerprint(path) in json.loads(PADDING.read_text("utf-8"))
 
 
 def rewrite(model: openvino.Model, path: Path, width: int) -> None:
@@ -39,8 +30,7 @@ def rewrite(model: openvino.Model, path: Path, width: int) -> None:
     It then takes the pixels, (1, 3, 48, width), and what guides() gives.
     """
     model.reshape([1, 3, 48, width])
-    paddings = json.loads(PADDING.read_text("utf-8"))[fingerprint(path)]
-    *means, column = (np.array(values, dtype=np.float32) for values in paddings)
+    *means, column = (np.array(values, dtype=np.float32) for values in padding.of(path))
     lines, columns, cells = width // NARROW, width // STEP, width // CELL
     shares, spread, rest, mask = (
         ops.parameter(shape, np.float32)
@@ -53,8 +43,8 @@ def rewrite(model: openvino.Model, path: Path, width: int) -> None:
         height = features.get_partial_shape()[2].get_length()
         # reduce_mean() is the same and takes five times as long
         over_height = ops.avg_pool(features, [1, 1], [0, 0], [0, 0], [height, 1], exclude_pad=False)
-        padding = ops.multiply(ops.constant(mean.reshape(1, -1, 1, 1)), rest)
-        _excite(node, ops.add(ops.matmul(over_height, shares, transpose_a=False, transpose_b=False), padding), spread)
+        blank = ops.multiply(ops.constant(mean.reshape(1, -1, 1, 1)), rest)
+        _excite(node, ops.add(ops.matmul(over_height, shares, transpose_a=False, transpose_b=False), blank), spread)
     first, last = tokens(model)
     padding_columns = ops.constant(np.tile(column, (1, lines, 1)))
     redirect(first.get_target_inputs(), ops.concat([first, padding_columns], 1))

@@ -1,6 +1,5 @@
 """Lines that share a row are read as if each were alone."""
 
-import json
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from ocr.models import fingerprint, locate
-from ocr.recognizer import TRAINED_WIDTH
-from ocr.rows import BEHIND, BETWEEN, FULL, NARROW, SMALL, STEP, WIDTHS, RowRecognizer, rows
+from ocr.models import locate
+from ocr.recognizer import BEHIND, STEP, TRAINED_WIDTH
+from ocr.rows import BETWEEN, FULL, NARROW, SMALL, WIDTHS, RowRecognizer, rows
+from runners import padding
 from runners import rows as networks
 from tests.unit.test_recognizer import CHARSET, GreyIsCharacter, Steps, crop, texts
 
@@ -126,7 +126,6 @@ def test_the_network_reads_each_line_of_a_row_as_if_it_were_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "rec.onnx"
-    file.write_bytes(b"a model")
     model = recognizer()
     inside = openvino.Model([networks.pools(model)[0].input_value(0)], model.get_parameters())
     blank = run(inside, np.zeros((1, 3, 48, 80), np.float32))[0, :, :, 10].mean(axis=1)
@@ -145,8 +144,7 @@ def test_the_network_reads_each_line_of_a_row_as_if_it_were_alone(
         # what a gate leaves of the padding depends on the line, which a constant cannot: the one of this line
         tokens = openvino.Model([networks.tokens(model)[0]], model.get_parameters())
         column = run(tokens, np.pad(line, ((0, 0), (0, 0), (0, 0), (0, max(missing, 32)))))[0, -1]
-        monkeypatch.setattr(networks, "PADDING", tmp_path / "padding.json")
-        networks.PADDING.write_text(json.dumps({fingerprint(file): [blank.tolist(), column.tolist()]}), "utf-8")
+        monkeypatch.setattr(padding, "of", {file: [blank, column]}.get)
         rewritten = recognizer()
         networks.rewrite(rewritten, file, 1280)
         found = run(rewritten, row, *networks.guides(spans, 1280))
@@ -156,7 +154,7 @@ def test_the_network_reads_each_line_of_a_row_as_if_it_were_alone(
 
 def test_other_models_are_not_known(tmp_path: Path) -> None:
     (tmp_path / "rec.onnx").write_bytes(b"a model")
-    assert not networks.known(tmp_path / "rec.onnx")
+    assert not padding.known(tmp_path / "rec.onnx")
 
 
 @pytest.mark.parametrize("name", ["ppocrv6", "ppocrv4"])

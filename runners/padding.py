@@ -1,0 +1,29 @@
+"""What the padding behind a short line adds inside the recognizers that we know.
+
+In padding.json, by the SHA-256 of the ONNX file, made by benchmarks/calibrate.py: the mean per channel of each feature
+map whose mean the network takes, and of the columns that enter the transformer.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from ocr.models import fingerprint
+
+FILE = Path(__file__).with_suffix(".json")
+
+
+def known(path: Path) -> bool:
+    """Whether the model in this file is one of them."""
+    return fingerprint(path) in _table()
+
+
+def of(path: Path) -> Sequence[Sequence[float]]:
+    """Of the model in this file."""
+    return _table()[fingerprint(path)]
+
+
+@cache
+def _table() -> dict[str, Sequence[Sequence[float]]]:
+    return json.loads(FILE.read_text("utf-8"))  # type: ignore[no-any-return]

@@ -1,0 +1,80 @@
+"""Short lines are read in inputs of their own width as they are in padded ones."""
+
+import math
+
+import cv2
+import numpy as np
+import onnxruntime
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ocr.models import locate
+from ocr.recognizer import BEHIND, STEP, TRAINED_WIDTH, WIDEST_BATCH, WIDTHS, NarrowRecognizer, decode, fitted
+from runners import narrow
+from runners.pipeline import best_classes, charset
+from tests.unit.test_recognizer import CHARSET, GreyIsCharacter, crop, texts
+
+
+@given(st.lists(texts, max_size=12))
+def test_lines_are_read_and_keep_their_order(lines: list[str]) -> None:
+    recognizer = NarrowRecognizer(GreyIsCharacter(), CHARSET)
+    assert [text for text, _ in recognizer([crop(text) for text in lines])] == lines
+
+
+@given(st.integers(1, 400), st.integers(1, 6000))
+def test_an_input_is_as_wide_as_a_short_line_needs(height: int, width: int) -> None:
+    network = GreyIsCharacter()
+    NarrowRecognizer(network, CHARSET)([np.zeros((height, width, 3), dtype=np.uint8)])
+    used = network.shapes[0][3]
+    if used < TRAINED_WIDTH:
+        assert used % STEP == 0
+        assert 0 <= used - BEHIND - 48 * width / height < STEP + 1
+    else:
+        assert used in WIDTHS
+
+
+def test_any_number_of_lines_share_a_pass_within_bounds() -> None:
+    network = GreyIsCharacter()
+    NarrowRecognizer(network, CHARSET)([crop("abc")] * 53 + [crop("abcdefghi" * 12)] * 3)
+    assert all(batch == 1 or batch * width <= WIDEST_BATCH for batch, _, _, width in network.shapes)
+    assert len(network.shapes) == 3 + math.ceil(53 / (WIDEST_BATCH // network.shapes[-1][3]))
+
+
+def line(text: str) -> NDArray[np.uint8]:
+    """A cut-out line of printed text."""
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1.2, 2)
+    pixels = np.full((48, width + 8, 3), 235, dtype=np.uint8)
+    cv2.putText(pixels, text, (4, 36), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (20, 20, 20), 2)
+    return pixels
+
+
+@pytest.mark.parametrize("model", ["ppocrv6", "ppocrv4"])
+def test_short_lines_read_as_if_they_were_padded(model: str) -> None:
+    path = locate(model).recognizer
+    padded = onnxruntime.InferenceSession(path)
+    own = onnxruntime.InferenceSession(narrow.rewrite(path).SerializeToString())
+    characters = charset(padded.get_modelmeta().custom_metadata_map)
+    for text in ("7", "EUR", "4.50", "Total:", "2024-03-17", "Thank you!", "Table 12 / 4"):
+        pixels = line(text)
+        width = pixels.shape[1]
+        batch = np.zeros((2, 3, 48, TRAINED_WIDTH), dtype=np.float32)
+        batch[:, :, :, :width] = fitted(pixels, width)
+        (expected, _), (score, _) = best_classes(lambda lines: padded.run(None, {narrow.LINES: lines})[0])(batch)
+        room = min(TRAINED_WIDTH, -(-(width + BEHIND) // STEP) * STEP)
+        answer = own.run(None, {narrow.LINES: batch[..., :room], **narrow.guides(path, 2, room)})[0]
+        found, sure = decode(characters, answer[1].argmax(axis=1), answer[1].max(axis=1))
+        assert found == text
+        assert sure == pytest.approx(decode(characters, expected, score)[1], abs=0.03)
+
+
+@pytest.mark.parametrize("model", ["ppocrv6", "ppocrv4"])
+@pytest.mark.parametrize("width", [TRAINED_WIDTH, 512])
+def test_lines_that_lack_nothing_read_the_same(model: str, width: int) -> None:
+    path = locate(model).recognizer
+    batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, width)).astype(np.float32)
+    expected = onnxruntime.InferenceSession(path).run(None, {narrow.LINES: batch})[0]
+    own = onnxruntime.InferenceSession(narrow.rewrite(path).SerializeToString())
+    found = own.run(None, {narrow.LINES: batch, **narrow.guides(path, 2, width)})[0]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
