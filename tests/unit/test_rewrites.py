@@ -5,8 +5,9 @@ import openvino
 import pytest
 from numpy.typing import NDArray
 from openvino import opset13 as ops
+from openvino.opset16 import identity
 
-from runners.rewrites import best_classes, without_transposed_convolutions
+from runners.rewrites import best_classes, excited_at_once, without_transposed_convolutions
 
 CHANNELS = 3
 
@@ -75,3 +76,30 @@ def test_a_head_without_transposed_convolutions_answers_the_same(normalized: boo
 def test_another_head_stays_as_it_is(other: openvino.Model) -> None:
     before = kinds(other)
     assert kinds(without_transposed_convolutions(other)) == before
+
+
+def excited(*, copied: bool = False, sides: int = 1) -> openvino.Model:
+    """A map and the same multiplied by a gate for each channel, added up."""
+    given = ops.parameter([-1, 5, -1, -1], np.float32)
+    features = ops.relu(given)
+    gate = ops.sigmoid(ops.parameter([-1, 5, sides, sides], np.float32))
+    product = ops.multiply(features, gate)
+    total = ops.add(identity(product) if copied else product, features)
+    return openvino.Model([total], [given, gate.input_value(0).get_node()])
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_gate_and_one_are_multiplied_at_once(copied: bool) -> None:
+    maps, gate = random(2, 5, 6, 7), random(2, 5, 1, 1)
+    expected, found = (
+        openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([maps, gate])[0]
+        for model in (excited(copied=copied), excited_at_once(excited(copied=copied)))
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    last = excited_at_once(excited(copied=copied)).get_results()[0].input_value(0).get_node()
+    assert last.get_type_name() == "Multiply"
+
+
+def test_a_product_of_two_maps_stays_as_it_is() -> None:
+    before = kinds(excited(sides=7))
+    assert kinds(excited_at_once(excited(sides=7))) == before
