@@ -54,31 +54,33 @@ class Recognizer:
         return texts
 
     def _batches(self, crops: Sequence[Pixels]) -> Iterator[tuple[int, list[int]]]:
-        """The widest lines first, with others about as wide, 1, 2, 4, 8 ... at a time: so there are few shapes."""
-        widths = [_input_width(crop) for crop in crops]
+        """The widest lines first, with others about as wide."""
+        widths = [self._width(crop) for crop in crops]
         waiting = sorted(range(len(crops)), key=lambda index: -widths[index])
         while waiting:
             width = widths[waiting[0]]
             alike = sum(widths[index] >= width - self._alike for index in waiting)
-            size = 1
-            while 2 * size <= min(alike, self._widest // width, MOST_LINES):
-                size *= 2
+            size = self._size(max(1, min(alike, self._widest // width, MOST_LINES)))
             yield width, waiting[:size]
             waiting = waiting[size:]
+
+    def _width(self, crop: Pixels) -> int:
+        return _input_width(crop)
+
+    def _size(self, most: int) -> int:
+        """Of a batch: 1, 2, 4, 8 ..., so there are few shapes."""
+        return 1 << (most.bit_length() - 1)
 
 
 class NarrowRecognizer(Recognizer):
     """The same with a network that reads a short line as it is, and an engine to which a new shape is nothing new."""
 
-    def _batches(self, crops: Sequence[Pixels]) -> Iterator[tuple[int, list[int]]]:
-        widths = [_own_width(crop) for crop in crops]
-        waiting = sorted(range(len(crops)), key=lambda index: -widths[index])
-        while waiting:
-            width = widths[waiting[0]]
-            alike = sum(widths[index] >= width - self._alike for index in waiting)
-            size = max(1, min(alike, self._widest // width, MOST_LINES))
-            yield width, waiting[:size]
-            waiting = waiting[size:]
+    def _width(self, crop: Pixels) -> int:
+        room = math.ceil((line_width(crop) + BEHIND) / STEP) * STEP
+        return min(room, TRAINED_WIDTH) if line_width(crop) * MARGIN <= TRAINED_WIDTH else _input_width(crop)
+
+    def _size(self, most: int) -> int:
+        return most
 
 
 def decode(charset: Sequence[str], best: NDArray[np.int64], probability: NDArray[np.float32]) -> tuple[str, float]:
@@ -107,12 +109,6 @@ def _input_width(crop: Pixels) -> int:
     needed = line_width(crop) * MARGIN
     needed = max(min(needed, LONG), needed * SQUEEZED)
     return next((width for width in WIDTHS if width >= needed), WIDTHS[-1])
-
-
-def _own_width(crop: Pixels) -> int:
-    """The width of an input that is not wider than the line needs."""
-    room = math.ceil((line_width(crop) + BEHIND) / STEP) * STEP
-    return min(room, TRAINED_WIDTH) if line_width(crop) * MARGIN <= TRAINED_WIDTH else _input_width(crop)
 
 
 def _input(crop: Pixels, width: int) -> NDArray[np.float32]:

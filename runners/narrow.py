@@ -20,8 +20,7 @@ from runners import padding
 
 Array = NDArray[np.float32]
 
-NEVER = -1e4  # of attention, before softmax
-LINES, SHARE, MASK, PADDING = "x", "share", "mask", "padding"  # the inputs; the first is that of the file
+SHARE, MASK, PADDING = "share", "mask", "padding"  # the inputs besides that of the file
 
 
 def rewrite(path: Path) -> onnx.ModelProto:
@@ -29,14 +28,14 @@ def rewrite(path: Path) -> onnx.ModelProto:
     model = onnx.load(path)
     del model.graph.value_info[:]  # shapes as they were
     graph = _Graph(model.graph)
-    *means, column = (np.array(values, dtype=np.float32) for values in padding.of(path))
+    first, last = graph.tokens()
+    *means, column = padding.of(path)
     graph.add_inputs({SHARE: [1], MASK: ["columns and one"], PADDING: ["lines", 1, len(column)]})
     for pool, mean in zip(graph.pools(), means, strict=True):
         usual = graph.constant(mean.reshape(1, -1, 1, 1))
         graph.insert(pool, ("Sub", usual), ("Mul", SHARE), ("Add", usual))
     for attention in graph.attentions():
         graph.insert(attention, ("Add", MASK))
-    first, last = graph.tokens()
     graph.insert(last, ("Slice", *(graph.constant(np.array([value])) for value in (0, -1, 1))))
     graph.insert(first, ("Concat", PADDING), axis=1)
     return model
@@ -50,11 +49,11 @@ def guides(path: Path, lines: int, width: int) -> dict[str, Array]:
     """
     missing = max(0, TRAINED_WIDTH - width)
     mask = np.zeros(width // STEP + 1, dtype=np.float32)
-    mask[-1] = math.log(missing / STEP) if missing else NEVER
+    mask[-1] = math.log(missing / STEP) if missing else padding.NEVER
     return {
         SHARE: np.array([1 - missing / TRAINED_WIDTH], dtype=np.float32),
         MASK: mask,
-        PADDING: np.tile(np.array(padding.of(path)[-1], dtype=np.float32), (lines, 1, 1)),
+        PADDING: np.tile(padding.of(path)[-1], (lines, 1, 1)),
     }
 
 
@@ -63,6 +62,7 @@ class _Graph:
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self._graph = graph
+        self._copied = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity"}
 
     def constant(self, value: NDArray[np.generic]) -> str:
         """The name of a new constant."""
@@ -112,9 +112,8 @@ class _Graph:
 
     def _origin(self, value: str) -> str:
         """What a value is a copy of."""
-        copied = {node.output[0]: node.input[0] for node in self._graph.node if node.op_type == "Identity"}
-        while value in copied:
-            value = copied[value]
+        while value in self._copied:
+            value = self._copied[value]
         return value
 
     def _taker(self, value: str, kind: str) -> onnx.NodeProto:

@@ -1,5 +1,6 @@
 """The runner on ONNX Runtime: wherever OpenVINO does not run."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from runners import padding
 from runners.pipeline import Network, OpenRecognizer, PipelineRunner, best_classes, charset, text_map
 
 ALIKE = 48  # pixels; for ONNX Runtime so many more are another pass
+
+Guides = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
+"""Further inputs of a network, by name, for a batch."""
 
 
 class OnnxRunner(PipelineRunner):
@@ -30,12 +34,7 @@ class OnnxRunner(PipelineRunner):
         from runners import narrow  # noqa: PLC0415 - the runner on cards does without, and without the package onnx
 
         session = self.session(narrow.rewrite(path).SerializeToString())
-
-        def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-            with self._cores:
-                given = {narrow.LINES: batch, **narrow.guides(path, len(batch), batch.shape[3])}
-                return session.run(None, given)[0]  # type: ignore[no-any-return]
-
+        network = self.network(session, lambda batch: narrow.guides(path, len(batch), batch.shape[3]))
         characters = charset(session.get_modelmeta().custom_metadata_map)
         return NarrowRecognizer(best_classes(network), characters, alike=ALIKE)
 
@@ -48,12 +47,12 @@ class OnnxRunner(PipelineRunner):
         options.add_session_config_entry("session.force_spinning_stop", "1")  # idle threads would burn a core
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
-    def network(self, session: onnxruntime.InferenceSession) -> Network:
-        """What a session computes of a batch: its first output."""
+    def network(self, session: onnxruntime.InferenceSession, guides: Guides = lambda _: {}) -> Network:
+        """What a session computes of a batch, and of what `guides` adds to it: its first output."""
         name = session.get_inputs()[0].name
 
         def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
             with self._cores:
-                return session.run(None, {name: batch})[0]  # type: ignore[no-any-return]
+                return session.run(None, {name: batch, **guides(batch)})[0]  # type: ignore[no-any-return]
 
         return network

@@ -9,9 +9,14 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ocr.models import fingerprint
 
 FILE = Path(__file__).with_suffix(".json")
+NEVER = -1e4
+"""What is added to attention, before softmax, where there must be none."""
 
 
 def known(path: Path) -> bool:
@@ -19,9 +24,10 @@ def known(path: Path) -> bool:
     return fingerprint(path) in _table()
 
 
-def of(path: Path) -> Sequence[Sequence[float]]:
+@cache
+def of(path: Path) -> Sequence[NDArray[np.float32]]:
     """Of the model in this file."""
-    return _table()[fingerprint(path)]
+    return [np.array(values, dtype=np.float32) for values in _table()[fingerprint(path)]]
 
 
 @cache

@@ -64,7 +64,7 @@ def excited_at_once(model: openvino.Model) -> openvino.Model:
     """A detector that computes x * (1 + g) where it computed x + x * g, with a gate g for each channel of a map x."""
     for node in model.get_ordered_ops():
         if node.get_type_name() == "Add":
-            sides = [_origin(value) for value in node.input_values()]
+            sides = [origin(value) for value in node.input_values()]
             for given, product in (sides, sides[::-1]):
                 gate = _gate(given, product.get_node())
                 if gate is not None:
@@ -78,14 +78,14 @@ def _gate(given: openvino.Output, product: openvino.Node) -> openvino.Output | N
     """What `product` multiplies the channels of `given` by; None if it is anything else."""
     if product.get_type_name() != "Multiply":
         return None
-    factors = [_origin(value) for value in product.input_values()]
+    factors = [origin(value) for value in product.input_values()]
     gates = [factor for factor in factors if factor != given]
     if len(gates) != 1 or gates[0].get_partial_shape().rank != 4:
         return None
     return gates[0] if [str(side) for side in gates[0].get_partial_shape()][2:] == ["1", "1"] else None
 
 
-def _origin(value: openvino.Output) -> openvino.Output:
+def origin(value: openvino.Output) -> openvino.Output:
     """What a value is a copy of."""
     while value.get_node().get_type_name() == "Identity":
         value = value.get_node().input_value(0)

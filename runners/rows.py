@@ -18,10 +18,9 @@ from openvino import opset13 as ops
 from ocr.recognizer import STEP, TRAINED_WIDTH
 from ocr.rows import NARROW
 from runners import padding
-from runners.rewrites import Array, redirect
+from runners.rewrites import Array, origin, redirect
 
 CELL = 4  # pixels per column of the feature maps whose means are taken
-NEVER = -1e4  # of attention, before softmax
 
 
 def rewrite(model: openvino.Model, path: Path, width: int) -> None:
@@ -30,7 +29,7 @@ def rewrite(model: openvino.Model, path: Path, width: int) -> None:
     It then takes the pixels, (1, 3, 48, width), and what guides() gives.
     """
     model.reshape([1, 3, 48, width])
-    *means, column = (np.array(values, dtype=np.float32) for values in padding.of(path))
+    *means, column = padding.of(path)
     lines, columns, cells = width // NARROW, width // STEP, width // CELL
     shares, spread, rest, mask = (
         ops.parameter(shape, np.float32)
@@ -66,7 +65,7 @@ def guides(lines: Sequence[slice], width: int) -> tuple[Array, Array, Array, Arr
     spread = np.zeros((most, width // CELL), dtype=np.float32)
     rest = np.zeros((1, 1, 1, most), dtype=np.float32)
     line_of = np.full(columns + most, -1)
-    lacking = np.full(columns + most, NEVER, dtype=np.float32)
+    lacking = np.full(columns + most, padding.NEVER, dtype=np.float32)
     lacking[:columns] = 0
     for index, line in enumerate(lines):
         spread[index, line.start // CELL : line.stop // CELL] = 1
@@ -76,7 +75,7 @@ def guides(lines: Sequence[slice], width: int) -> tuple[Array, Array, Array, Arr
         if missing > 0:
             rest[..., index] = missing / TRAINED_WIDTH
             lacking[columns + index] = math.log(missing / STEP)
-    mask = np.where(line_of == line_of[:, np.newaxis], lacking, np.float32(NEVER))
+    mask = np.where(line_of == line_of[:, np.newaxis], lacking, np.float32(padding.NEVER))
     shares = spread.T / np.maximum(spread.sum(axis=1), TRAINED_WIDTH / CELL)
     return shares, spread, rest, mask[np.newaxis, np.newaxis]
 
@@ -91,10 +90,7 @@ def tokens(model: openvino.Model) -> tuple[openvino.Output, openvino.Output]:
     first, *_, last = (node for node in _means(model) if node.get_output_partial_shape(0).rank.get_length() == 3)
     for _ in ("Add", "Sqrt", "Divide", "Multiply", "Add"):  # mean of squares to norm
         last = _only_user(last)
-    entering = first.input_value(0)
-    while entering.get_node().get_type_name() == "Identity":
-        entering = entering.get_node().input_value(0)
-    return entering, last.output(0)
+    return origin(first.input_value(0)), last.output(0)
 
 
 def attentions(model: openvino.Model) -> Sequence[openvino.Node]:

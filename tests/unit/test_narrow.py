@@ -16,6 +16,8 @@ from runners import narrow
 from runners.pipeline import best_classes, charset
 from tests.unit.test_recognizer import CHARSET, GreyIsCharacter, crop, texts
 
+LINES = "x"  # the input in the models' files
+
 
 @given(st.lists(texts, max_size=12))
 def test_lines_are_read_and_keep_their_order(lines: list[str]) -> None:
@@ -61,9 +63,9 @@ def test_short_lines_read_as_if_they_were_padded(model: str) -> None:
         width = pixels.shape[1]
         batch = np.zeros((2, 3, 48, TRAINED_WIDTH), dtype=np.float32)
         batch[:, :, :, :width] = fitted(pixels, width)
-        (expected, _), (score, _) = best_classes(lambda lines: padded.run(None, {narrow.LINES: lines})[0])(batch)
+        (expected, _), (score, _) = best_classes(lambda lines: padded.run(None, {LINES: lines})[0])(batch)
         room = min(TRAINED_WIDTH, -(-(width + BEHIND) // STEP) * STEP)
-        answer = own.run(None, {narrow.LINES: batch[..., :room], **narrow.guides(path, 2, room)})[0]
+        answer = own.run(None, {LINES: batch[..., :room], **narrow.guides(path, 2, room)})[0]
         found, sure = decode(characters, answer[1].argmax(axis=1), answer[1].max(axis=1))
         assert found == text
         assert sure == pytest.approx(decode(characters, expected, score)[1], abs=0.03)
@@ -74,7 +76,7 @@ def test_short_lines_read_as_if_they_were_padded(model: str) -> None:
 def test_lines_that_lack_nothing_read_the_same(model: str, width: int) -> None:
     path = locate(model).recognizer
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, width)).astype(np.float32)
-    expected = onnxruntime.InferenceSession(path).run(None, {narrow.LINES: batch})[0]
+    expected = onnxruntime.InferenceSession(path).run(None, {LINES: batch})[0]
     own = onnxruntime.InferenceSession(narrow.rewrite(path).SerializeToString())
-    found = own.run(None, {narrow.LINES: batch, **narrow.guides(path, 2, width)})[0]
+    found = own.run(None, {LINES: batch, **narrow.guides(path, 2, width)})[0]
     np.testing.assert_allclose(found, expected, atol=1e-5)
