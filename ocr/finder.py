@@ -13,7 +13,7 @@ from ocr.types import Limits, Pixels, Polygon, Reading
 
 # All heights are those of a region around a line, in pixels of the detector's input.
 LEGIBLE = 36  # lines of that height are found whole, and in their own shape: half of those of 10 are not
-TINY = 15  # lines below have neighbours that the glance did not see: the closer look is then at the whole photo
+TINY = 15  # lines below have neighbours that were not seen: the next look is then at the whole photo
 SMALL_SHARE = 10  # percent; the height of the smaller lines is what the look is made for
 WORTH_IT = 1.15  # times closer; less is no new look
 NARROWEST = 320  # pixels of the shorter side that the glance is at least given: a long screenshot vanishes in less
@@ -45,6 +45,7 @@ class Finder:
         self._detector = detector
         self._limits = limits
         self._glance = glance
+        self._most = round(limits.max_side * DETAIL)  # pixels of the longer side that detail is worth
 
     def __call__(self, data: bytes, reading: Reading) -> tuple[Photo, list[Polygon]]:
         """The photo, decoded as large as its text needs, and its lines in pixels of the decoded photo.
@@ -65,16 +66,22 @@ class Finder:
         found, window = lines(seen), self._window(photo, seen, scale)
         if window.scale <= scale and not found:
             return photo, []
-        side = photo.longer * window.scale * DETAIL
         if window.scale <= scale:  # lines of more than LEGIBLE are as large in a smaller photo
             smallest = min(min(side_lengths(polygon)) for polygon in found) * photo.scale[0] * scale
-            side *= min(1, LEGIBLE / smallest)
-        closer = self._decode(data, reading, round(side), photo)
-        if window.scale <= scale:
+            closer = self._decode(
+                data, reading, round(photo.longer * scale * DETAIL * min(1, LEGIBLE / smallest)), photo
+            )
             ratio = np.float32(photo.scale[0] / closer.scale[0])
             return closer, [polygon * ratio for polygon in found]
-        with reading.stage("detect"):
-            return closer, self._look(closer, window)
+        while window.scale > scale:
+            scale = window.scale
+            side = photo.longer * scale
+            photo = self._decode(data, reading, round(max(side, min(side * DETAIL, self._most))), photo)
+            with reading.stage("detect"):
+                seen = self._look(photo, window)
+            if seen and small(photo, seen) * scale < LEGIBLE / 2 and scale * WORTH_IT < 1:  # the photo has more pixels
+                window = self._window(photo, seen, scale)
+        return photo, lines(seen)
 
     def warm_up(self) -> None:
         """Glance at blank photos of the usual shape, so that the engine is prepared for it."""
@@ -85,16 +92,13 @@ class Finder:
         """The photo with a longer side of at least `side` pixels, if it has them; `photo` itself if that is so."""
         if photo and max(photo.pixels.shape) >= min(side, photo.longer):
             return photo
-        most = round(self._limits.max_side * DETAIL)
         with reading.stage("decode"):
-            return decode(data, needed_side=side, undrafted_side=most, max_pixels=self._limits.max_pixels)
+            return decode(data, needed_side=side, undrafted_side=self._most, max_pixels=self._limits.max_pixels)
 
     def _window(self, photo: Photo, seen: Sequence[Region], scale: float) -> Window:
         """What to look at more closely; its scale is that of the glance if that was close enough."""
-        shrunk = photo.scale[0]
-        heights = [min(side_lengths(region.polygon)) * shrunk for region in seen]  # in pixels of the full photo
-        height = float(np.percentile(heights, SMALL_SHARE))
-        corners = np.concatenate([region.polygon for region in seen]) * shrunk
+        height = small(photo, seen)
+        corners = np.concatenate([region.polygon for region in seen]) * photo.scale[0]
         size = np.array([photo.width, photo.height])
         if height * scale < TINY:
             (left, top), (right, bottom) = (0, 0), size
@@ -107,11 +111,12 @@ class Finder:
         closer = min(LEGIBLE / height, most, self._limits.max_side / side)
         return Window(left, top, right, bottom, closer if closer > scale * WORTH_IT else scale)
 
-    def _look(self, photo: Photo, window: Window) -> list[Polygon]:
+    def _look(self, photo: Photo, window: Window) -> list[Region]:
         left, right = (round(x / photo.scale[0]) for x in (window.left, window.right))
         top, bottom = (round(y / photo.scale[1]) for y in (window.top, window.bottom))
         found = self._detector(photo.pixels[top:bottom, left:right], window.scale * photo.scale[0])
-        return [polygon + np.array([left, top], dtype=np.float32) for polygon in lines(found)]
+        corner = np.array([left, top], dtype=np.float32)
+        return [Region(polygon + corner, probability) for polygon, probability in found]
 
 
 class WholePhoto:
@@ -138,6 +143,11 @@ class WholePhoto:
 def enlarged(photo: Photo) -> float:
     """The scale at which a photo is looked at if there is no reason for less."""
     return max(1.0, SHORT_SIDE / min(photo.width, photo.height))
+
+
+def small(photo: Photo, seen: Sequence[Region]) -> float:
+    """The height of the smaller lines, in pixels of the full photo."""
+    return float(np.percentile([min(side_lengths(region.polygon)) for region in seen], SMALL_SHARE) * photo.scale[0])
 
 
 def lines(seen: Sequence[Region]) -> list[Polygon]:

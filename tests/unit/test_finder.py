@@ -75,6 +75,18 @@ def test_tiny_text_brings_a_look_at_the_whole_photo() -> None:
     assert sum(area(shape) for shape in shapes[1:]) >= 2016 * 1504
 
 
+def test_a_look_that_finds_far_smaller_lines_is_followed_by_a_closer_one() -> None:
+    large = [(400, 300 + 400 * row, 2400, 52) for row in range(4)]
+    tiny = [(700, 520 + 400 * row, 1500, 12) for row in range(3)]
+    alone, _, _ = find(jpeg(page(6000, 4000, *tiny)), max_side=4000)
+    without, once, _ = find(jpeg(page(6000, 4000, *large)), max_side=4000)
+    boxes, shapes, reading = find(jpeg(page(6000, 4000, *large, *tiny)), max_side=4000)
+    assert alone == []  # the glance does not see them
+    assert (len(without), len(boxes)) == (4, 7)
+    assert sum(map(area, shapes)) > 2 * sum(map(area, once))
+    assert list(reading.seconds) == ["decode", "first_look", "detect"]
+
+
 def test_a_model_that_cannot_glance_looks_once_at_full_size() -> None:
     boxes, shapes, reading = find(jpeg(page(600, 500, (200, 300, 300, 14))), glance=0)
     assert len(boxes) == 1
