@@ -5,10 +5,12 @@ photo without text, null for unknown; text: a whole page's text where only that 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.scoring import Line
+import cv2
+
+from benchmarks.scoring import Box, Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,24 @@ def load(folder: Path) -> list[LabelledPhoto]:
     """The photos that the manifest of `folder` names, in its order."""
     rows = (folder / "manifest.jsonl").read_text("utf-8").strip()
     return [_photo(folder, json.loads(row)) for row in rows.split("\n")]
+
+
+def resized(photo: LabelledPhoto, factor: float, folder: Path) -> LabelledPhoto:
+    """A copy in `folder`, a JPEG whose sides are `factor` times as long."""
+    path = folder / f"{factor}-{photo.set}-{photo.path.stem}.jpg"
+    pixels = cv2.imread(str(photo.path))
+    assert pixels is not None, photo.path
+    kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    copy = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=kind)
+    cv2.imwrite(str(path), copy, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    lines = photo.lines and [replace(line, box=scaled(line.box, factor)) for line in photo.lines]
+    return replace(photo, path=path, lines=lines)
+
+
+def scaled(box: Box, factor: float) -> Box:
+    """A box in a picture whose sides are `factor` times as long."""
+    left, top, right, bottom = box
+    return left * factor, top * factor, right * factor, bottom * factor
 
 
 def _photo(folder: Path, row: dict[str, object]) -> LabelledPhoto:

@@ -2,8 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from benchmarks import photos
+from benchmarks.photos import LabelledPhoto
 from benchmarks.scoring import Box, Line, Score, add_photo, iou, normalized
 
 LEFT: Box = (0, 0, 100, 20)
@@ -80,3 +82,13 @@ def test_a_manifest_is_read(tmp_path: Path) -> None:
     assert (second.lines, second.page) == (None, "all")
     assert third.lines == []
     assert third.path == tmp_path / "c.jpg"
+
+
+def test_a_resized_copy_has_resized_labels(tmp_path: Path) -> None:
+    picture = Path(__file__).parent.parent / "data" / "receipt.png"
+    photo = LabelledPhoto(picture, "receipts", [Line((10, 20, 110, 40), "EUR 4.50")], None)
+    copy = photos.resized(photo, 0.5, tmp_path)
+    with Image.open(photo.path) as original, Image.open(copy.path) as smaller:
+        assert smaller.size == (original.width / 2, original.height / 2)
+    assert copy.lines == [Line((5, 10, 55, 20), "EUR 4.50")]
+    assert photos.resized(LabelledPhoto(picture, "pages", None, "all"), 0.5, tmp_path).page == "all"
