@@ -3,9 +3,8 @@
     python -m benchmarks.calibrate FOLDER
 
 FOLDER has a manifest.jsonl (benchmarks/photos.py). The photos are read in floats; what the networks are given is
-kept, and a sample of it runs through each network again. Then each convolution is quantized alone: those that
-change the network's answer most stay in floats. What a recognizer makes of the padding behind a short line is noted
-half way between the line and the edge.
+kept, and a sample of it runs through each network again, to see what the convolutions are given. What a recognizer
+makes of the padding behind a short line is noted half way between the line and the edge.
 """
 
 import argparse
@@ -33,8 +32,6 @@ from runners.pipeline import OpenRecognizer
 
 PHOTOS_PER_SET = 3
 SAMPLE = {"detector": 24, "recognizer": 80}
-IN_FLOATS = {"detector": 15, "recognizer": 12}
-"""How many convolutions stay in floats: with eight and six, labelled receipts lost 0.7 % of their lines."""
 
 Batch = NDArray[np.float32]
 Run = Callable[[Batch], list[NDArray[np.float32]]]
@@ -76,21 +73,49 @@ def compiled(model: openvino.Model) -> Run:
     return lambda batch: [np.array(value) for value in request.infer({0: batch}).values()]
 
 
-def ranges(path: Path, batches: list[Batch]) -> dict[str, int8.Range]:
-    """The least and the largest value that each convolution is given."""
+def statistics(path: Path, batches: list[Batch], *, alone: bool) -> dict[str, int8.Given]:
+    """What each convolution is given; `alone` leaves out those whose input something else takes too.
+
+    To quantize such an input is a step of its own where the engine does not know the shapes beforehand, and takes as
+    long as it saves.
+    """
     model = openvino.Core().read_model(path)
-    nodes = int8.convolutions(model)
+    nodes = [node for node in int8.convolutions(model) if not alone or len(users(node.input_value(0))) == 1]
+    over_map = np.array([0, 2, 3])
     values = [node.input_value(0) for node in nodes]
-    all_axes = np.arange(4)
-    lows = [ops.reduce_min(value, all_axes) for value in values]
-    highs = [ops.reduce_max(value, all_axes) for value in values]
-    run = compiled(openvino.Model([*lows, *highs], model.get_parameters()))
-    found = np.array([[float(value) for value in run(batch)] for batch in batches])
-    low, high = found[:, : len(nodes)].min(axis=0), found[:, len(nodes) :].max(axis=0)
+    kinds = (ops.reduce_min, ops.reduce_max, ops.reduce_mean)
+    run = compiled(
+        openvino.Model([kind(value, over_map) for value in values for kind in kinds], model.get_parameters())
+    )
+    found = list(zip(*(run(batch) for batch in batches), strict=True))
+    pixels = [batch.shape[2] * batch.shape[3] for batch in batches]
     return {
-        node.get_friendly_name(): (round(float(least), 4), round(float(most), 4))
-        for node, least, most in zip(nodes, low, high, strict=True)
+        node.get_friendly_name(): int8.Given(
+            *levels(np.min(lows, axis=0), np.max(highs, axis=0), node),
+            rounded(np.average(means, axis=0, weights=pixels)),
+        )
+        for node, lows, highs, means in zip(nodes, found[::3], found[1::3], found[2::3], strict=True)
     }
+
+
+def users(value: openvino.Output) -> list[openvino.Node]:
+    """What computes with a value."""
+    nodes = [target.get_node() for target in value.get_target_inputs()]
+    return [node for node in nodes if node.get_type_name() != "ShapeOf"]
+
+
+def levels(low: NDArray[np.float32], high: NDArray[np.float32], node: openvino.Node) -> tuple[int, list[float]]:
+    """Of 256 levels the one that zero has, and the value of each channel that has the last: with the least noise."""
+    zeros = np.arange(1, 129)[:, np.newaxis]
+    scales = np.maximum(np.maximum(high, -low * (255 - zeros) / zeros), 1e-5)
+    loudness = (node.input_value(1).get_node().data.astype(np.float32) ** 2).sum(axis=(0, 2, 3))
+    best = int(np.argmin((loudness * (scales / (255 - zeros)) ** 2).sum(axis=1)))
+    return int(zeros[best, 0]), rounded(scales[best])
+
+
+def rounded(values: NDArray[np.float32]) -> list[float]:
+    """To three digits."""
+    return [float(f"{value:.3g}") for value in values]
 
 
 def blank(path: Path, batches: list[Batch]) -> list[list[float]]:
@@ -109,24 +134,6 @@ def blank(path: Path, batches: list[Batch]) -> list[list[float]]:
     return [[round(float(mean), 4) for mean in np.mean(maps, axis=0)] for maps in zip(*found, strict=True)]
 
 
-def harm(path: Path, chosen: dict[str, int8.Range], batches: list[Batch], wanted: list[NDArray[np.float32]]) -> float:
-    """How far the answers are from those in floats when the chosen convolutions are quantized."""
-    model = openvino.Core().read_model(path)
-    int8.insert(model, chosen)
-    run = compiled(model)
-    return float(sum(np.abs(run(batch)[0] - answer).mean() for batch, answer in zip(batches, wanted, strict=True)))
-
-
-def robust(path: Path, found: dict[str, int8.Range], batches: list[Batch], in_floats: int) -> dict[str, int8.Range]:
-    """The ranges without those of the convolutions that 8 bits harm most."""
-    some = batches[::3]
-    run = compiled(openvino.Core().read_model(path))
-    wanted = [run(batch)[0] for batch in some]
-    by_harm = sorted(tqdm(found, desc=path.name), key=lambda name: harm(path, {name: found[name]}, some, wanted))
-    kept = set(by_harm[: len(found) - in_floats])
-    return {name: value for name, value in found.items() if name in kept}
-
-
 def main() -> None:
     """Write both files anew."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -134,13 +141,13 @@ def main() -> None:
     folder = parser.parse_args().folder
     table, paddings = {}, {}
     for model in ("ppocrv6", "ppocrv4"):
-        files, given = locate(model), inputs(model, folder)
+        files, taken = locate(model), inputs(model, folder)
         for name, path in (("detector", files.detector), ("recognizer", files.recognizer)):
-            found = robust(path, ranges(path, given[name]), given[name], IN_FLOATS[name])
-            table[fingerprint(path)] = found
-        paddings[fingerprint(files.recognizer)] = blank(files.recognizer, given["recognizer"])
+            found = statistics(path, taken[name], alone=name == "detector")
+            table[fingerprint(path)] = {node: values._asdict() for node, values in found.items()}
+        paddings[fingerprint(files.recognizer)] = blank(files.recognizer, taken["recognizer"])
     padding.FILE.write_text(json.dumps(paddings, separators=(",", ":")) + "\n", "utf-8")
-    int8.RANGES.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+    int8.FILE.write_text(json.dumps(table, separators=(",", ":")) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
