@@ -1,5 +1,6 @@
 """The runners that are our own pipeline on an engine for neural networks."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from ocr.errors import RunnerUnavailable
 from ocr.finder import Finder
 from ocr.models import ONNX, Form, locate
 from ocr.pipeline import Outliner, Pipeline
-from ocr.recognizer import Recognizer
+from ocr.recognizer import SPACE, Recognizer
 from ocr.types import BestClasses, Reading, Recognize, TextMap, planes
 from runners.base import Options
 
@@ -79,12 +80,15 @@ def text_map(network: Network) -> TextMap:
 
 
 def best_classes(network: Network) -> BestClasses:
-    """A recognizer's network of one that gives the probabilities of all classes, (N, T, C)."""
+    """A recognizer's network of one that gives the probabilities of all classes, (N, T, C), the last is the space."""
 
     def best(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        probabilities = network(batch)
-        classes = probabilities.argmax(axis=2)
-        return classes, np.take_along_axis(probabilities, classes[..., np.newaxis], axis=2)[..., 0]
+        odds = network(batch)
+        spaces = odds[..., -1]
+        total = 1 + spaces * np.float32(math.expm1(SPACE))
+        spaces *= np.float32(math.exp(SPACE))
+        classes = odds.argmax(axis=2)
+        return classes, np.take_along_axis(odds, classes[..., np.newaxis], axis=2)[..., 0] / total
 
     return best
 

@@ -9,6 +9,8 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
+from ocr.recognizer import SPACE
+
 Array = NDArray[np.float32]
 DIGIT = 256  # the largest whole number up to which bfloat16 holds them all
 
@@ -137,14 +139,17 @@ def best_classes(model: openvino.Model) -> openvino.Model:
 
     Outside the engine all probabilities of a batch would be 12 MB. Inside, to compare 18710 classes takes longer than
     to compute them; so the maximum of each of their groups is found first, then the best class of the best group.
+    The last class is the space, which is favoured (ocr.recognizer.SPACE).
     """
     probabilities = model.get_results()[0].input_value(0)
     softmax = probabilities.get_node()
     if softmax.get_type_name() != "Softmax" or probabilities.get_partial_shape()[2].is_dynamic:
         best = _best(probabilities)
         return openvino.Model([best.output(1), best.output(0)], model.get_parameters())
-    logits = softmax.input_value(0)
-    count = logits.get_partial_shape()[2].get_length()
+    count = probabilities.get_partial_shape()[2].get_length()
+    favour = np.zeros((1, 1, count), dtype=np.float32)
+    favour[..., -1] = SPACE
+    logits = ops.add(softmax.input_value(0), favour)
     size = count // max(groups for groups in range(1, math.isqrt(count) + 1) if count % groups == 0)
     grouped = ops.reshape(logits, np.array([0, 0, count // size, size]), special_zero=True)
     group = _best(ops.reduce_max(grouped, np.array([3])).output(0))

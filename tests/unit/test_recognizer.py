@@ -1,11 +1,14 @@
+import math
 from itertools import groupby
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ocr.recognizer import TRAINED_WIDTH, WIDEST_BATCH, WIDTHS, Recognizer
+from ocr.recognizer import SPACE, TRAINED_WIDTH, WIDEST_BATCH, WIDTHS, Recognizer, decode
+from runners.pipeline import best_classes
 
 CHARSET = "abcdefghi "
 LEVEL = 20  # grey levels between two characters
@@ -32,6 +35,31 @@ def crop(text: str) -> NDArray[np.uint8]:
     columns = [[level] * STEP for character in text for level in ((CHARSET.index(character) + 1) * LEVEL, 0)]
     row = np.array(columns or [[0] * STEP], dtype=np.uint8).reshape(-1)
     return np.broadcast_to(row[np.newaxis, :, np.newaxis], (48, len(row), 3)).copy()
+
+
+def test_a_space_is_favoured_and_scores_are_still_probabilities() -> None:
+    given_ = np.array([[[0.7, 0.05, 0.25], [0.9, 0.05, 0.05], [0, 1, 0], [0, 0, 1]]], dtype=np.float32)
+    classes, scores = best_classes(lambda _: given_.copy())(np.zeros((1, 3, 48, 32), np.float32))
+    assert classes.tolist() == [[2, 0, 1, 2]]
+    odds = given_ * [1, 1, math.exp(SPACE)]
+    np.testing.assert_allclose(scores, (odds / odds.sum(axis=2, keepdims=True)).max(axis=2), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("line", "sure", "text"),
+    [
+        ("着 色", 0.7, "着色"),
+        ("着 色", 0.9, "着 色"),
+        ("a 色", 0.7, "a 色"),
+        ("한 국", 0.7, "한 국"),
+        (" 色", 0.7, " 色"),
+    ],
+)
+def test_a_doubtful_space_does_not_part_han_characters(line: str, sure: float, text: str) -> None:
+    classes = np.arange(1, len(line) + 1)
+    read, score = decode(line, classes, np.full(len(line), sure, np.float32))
+    assert read == text
+    assert score == pytest.approx(sure)
 
 
 texts = st.text(CHARSET, max_size=24)  # of up to 384 pixels: longer lines may be squeezed, out of the steps
