@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from logs import log
-from memory import NONE, Memory, resident
+from memory import NONE, Memory, give_back, resident
 from ocr.errors import OcrError, ReadingTimedOut, RunnerUnavailable
 from ocr.types import Reading
 from runners import RUNNERS, nvidia
@@ -219,6 +219,7 @@ class Supervisor:
             process, self._process = self._process, None
             self.restarts["idle"] += 1
             self._retire(process)
+            give_back()
 
     def memory(self) -> Memory:
         """That of the child now, and the most that any child was seen to hold."""
