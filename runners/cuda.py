@@ -71,7 +71,7 @@ class CudaRunner(CardRunner):
                 "put its own beside it as characters.txt, a character a line"
             )
 
-        return OpenRecognizer(best_classes(network), characters)
+        return OpenRecognizer(best_classes(network, characters), characters)
 
     def _network(self, path: Path) -> Network:
         predictor = self._predictor(path)

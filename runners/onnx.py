@@ -26,7 +26,8 @@ class OnnxRunner(PipelineRunner):
 
     def open_recognizer(self, path: Path) -> OpenRecognizer:
         session = self.session(path)
-        return OpenRecognizer(best_classes(self.network(session)), charset(session.get_modelmeta().custom_metadata_map))
+        characters = charset(session.get_modelmeta().custom_metadata_map)
+        return OpenRecognizer(best_classes(self.network(session), characters), characters)
 
     def recognizer(self, path: Path) -> Recognize:
         if not padding.known(path):
@@ -36,7 +37,7 @@ class OnnxRunner(PipelineRunner):
         session = self.session(narrow.rewrite(path).SerializeToString())
         network = self.network(session, lambda batch: narrow.guides(path, len(batch), batch.shape[3]))
         characters = charset(session.get_modelmeta().custom_metadata_map)
-        return NarrowRecognizer(best_classes(network), characters, alike=ALIKE)
+        return NarrowRecognizer(best_classes(network, characters), characters, alike=ALIKE)
 
     def session(self, model: Path | bytes) -> onnxruntime.InferenceSession:
         """An ONNX file, or what would be in one, loaded."""

@@ -48,6 +48,7 @@ class OpenVinoRunner(PipelineRunner):
         if not padding.known(path):
             return super().recognizer(path)
         model = self._read(path)
+        characters = _charset(model)
         networks: dict[int, openvino.InferRequest] = {}
 
         def network(row: NDArray[np.float32], lines: Sequence[slice]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -55,30 +56,35 @@ class OpenVinoRunner(PipelineRunner):
             guides = rows.guides(lines, width)
             with self._cores:
                 if width not in networks:
-                    networks[width] = self._open_rows(model, path, width)
+                    networks[width] = self._open_rows(model, path, width, characters)
                 result = networks[width].infer([row, *guides], share_inputs=True)
                 return result[0][0, :, 0], result[1][0, :, 0]
 
         with ThreadPoolExecutor() as pool:  # each takes one core
             usual = [SMALL, FULL]
-            networks.update(zip(usual, pool.map(lambda width: self._open_rows(model, path, width), usual), strict=True))
-        return RowRecognizer(network, _charset(model))
+            networks.update(
+                zip(usual, pool.map(lambda width: self._open_rows(model, path, width, characters), usual), strict=True)
+            )
+        return RowRecognizer(network, characters)
 
-    def _open_rows(self, model: openvino.Model, path: Path, width: int) -> openvino.InferRequest:
+    def _open_rows(
+        self, model: openvino.Model, path: Path, width: int, characters: Sequence[str]
+    ) -> openvino.InferRequest:
         model = model.clone()  # with the same weights in memory
         rows.rewrite(model, path, width)
-        return self._compile(rewrites.best_classes(model))
+        return self._compile(rewrites.best_classes(model, characters))
 
     def open_recognizer(self, path: Path) -> OpenRecognizer:
         model = self._read(path)
-        request = self._compile(rewrites.best_classes(model))
+        characters = _charset(model)
+        request = self._compile(rewrites.best_classes(model, characters))
 
         def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             with self._cores:
                 result = request.infer({0: batch}, share_inputs=True)
                 return result[0][..., 0], result[1][..., 0]
 
-        return OpenRecognizer(network, _charset(model))
+        return OpenRecognizer(network, characters)
 
     def _read(self, path: Path) -> openvino.Model:
         model = self._core.read_model(path)

@@ -79,13 +79,13 @@ def text_map(network: Network) -> TextMap:
     return lambda pixels: network(planes(pixels)[np.newaxis])[0, 0]
 
 
-def best_classes(network: Network) -> BestClasses:
-    """A recognizer's network of one that gives the probabilities of all classes, (N, T, C), the last is the space."""
+def best_classes(network: Network, charset: Sequence[str]) -> BestClasses:
+    """A recognizer's network of one that gives the probabilities of all classes, (N, T, C); spaces are favoured."""
 
     def best(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         odds = network(batch)
-        spaces = odds[..., -1]
-        total = 1 + spaces * np.float32(math.expm1(SPACE))
+        spaces = odds[..., len(charset) : len(charset) + 1]  # a network of the user's may have no such class
+        total = 1 + spaces.sum(axis=2) * np.float32(math.expm1(SPACE))
         spaces *= np.float32(math.exp(SPACE))
         classes = odds.argmax(axis=2)
         return classes, np.take_along_axis(odds, classes[..., np.newaxis], axis=2)[..., 0] / total

@@ -1,7 +1,7 @@
 """Networks rewritten so that OpenVINO needs less time for the same answer (docs/adr/0010)."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,12 +134,12 @@ def _constant(given: openvino.Input) -> Array:
     return np.asarray(node.data, dtype=np.float32)
 
 
-def best_classes(model: openvino.Model) -> openvino.Model:
+def best_classes(model: openvino.Model, charset: Sequence[str]) -> openvino.Model:
     """A recognizer that answers the best class of every column and its probability, both (N, columns, 1).
 
     Outside the engine all probabilities of a batch would be 12 MB. Inside, to compare 18710 classes takes longer than
     to compute them; so the maximum of each of their groups is found first, then the best class of the best group.
-    The last class is the space, which is favoured (ocr.recognizer.SPACE).
+    The last of the characters is the space, which is favoured (ocr.recognizer.SPACE).
     """
     probabilities = model.get_results()[0].input_value(0)
     softmax = probabilities.get_node()
@@ -148,7 +148,7 @@ def best_classes(model: openvino.Model) -> openvino.Model:
         return openvino.Model([best.output(1), best.output(0)], model.get_parameters())
     count = probabilities.get_partial_shape()[2].get_length()
     favour = np.zeros((1, 1, count), dtype=np.float32)
-    favour[..., -1] = SPACE
+    favour[..., len(charset) :] = SPACE  # a network of the user's may have no such class
     logits = ops.add(softmax.input_value(0), favour)
     size = count // max(groups for groups in range(1, math.isqrt(count) + 1) if count % groups == 0)
     grouped = ops.reshape(logits, np.array([0, 0, count // size, size]), special_zero=True)

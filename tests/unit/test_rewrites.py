@@ -47,14 +47,17 @@ def classifier(classes: int, *, softmax: bool = True, columns: int = 7) -> openv
 
 @pytest.mark.parametrize("classes", [60, 53, 1])  # 6 groups of 10; a prime, that is one group; a single class
 @pytest.mark.parametrize("softmax", [True, False])
-def test_the_best_class_is_that_of_all_probabilities(classes: int, softmax: bool) -> None:
+@pytest.mark.parametrize("spaces", [True, False])  # whether there is a class for it
+def test_the_best_class_is_that_of_all_probabilities(classes: int, softmax: bool, spaces: bool) -> None:
     given = random(2, 7, 5)
     probabilities = answer(classifier(classes, softmax=softmax), given)
-    if softmax:  # what is not a probability is not favoured
+    if softmax and spaces:  # what is not a probability is not favoured
         probabilities[..., -1] *= math.exp(SPACE)
         probabilities /= probabilities.sum(axis=2, keepdims=True)
     answers = openvino.compile_model(
-        best_classes(classifier(classes, softmax=softmax)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+        best_classes(classifier(classes, softmax=softmax), "x" * (classes - spaces)),
+        "CPU",
+        {"INFERENCE_PRECISION_HINT": "f32"},
     )(given)
     assert answers[0].tolist() == probabilities.argmax(axis=2, keepdims=True).tolist()
     np.testing.assert_allclose(answers[1], probabilities.max(axis=2, keepdims=True), rtol=1e-5)
