@@ -95,14 +95,12 @@ def decode(charset: Sequence[str], best: NDArray[np.int64], probability: NDArray
         return "", 0.0
     characters = [charset[index - 1] for index in best[kept]]
     sure = probability[kept]
+    letters = np.array([character != " " for character in characters])  # that of a space, favoured, tells little
+    score = float(sure[letters].mean()) if letters.any() else 0.0
     for place in range(len(characters) - 2, 0, -1):
-        if (
-            characters[place] == " "
-            and sure[place] < EVEN
-            and UNSPACED.fullmatch("".join(characters[place - 1 : place + 2]))
-        ):
+        if not letters[place] and sure[place] < EVEN and UNSPACED.fullmatch("".join(characters[place - 1 : place + 2])):
             del characters[place]
-    return "".join(characters), float(sure.mean())
+    return "".join(characters), score
 
 
 def line_width(crop: Pixels) -> int:
