@@ -63,14 +63,14 @@ class Finder:
             seen = self._detector(photo.pixels, scale * photo.scale[0])
         if not seen:
             return photo, []
-        found, window = lines(seen), self._window(photo, seen, scale)
-        if window.scale <= scale and not found:
-            return photo, []
-        if window.scale <= scale:  # lines of more than LEGIBLE are as large in a smaller photo
+        window = self._window(photo, seen, scale)
+        if window.scale <= scale:
+            found = lines(seen)
+            if not found:
+                return photo, []
             smallest = min(min(side_lengths(polygon)) for polygon in found) * photo.scale[0] * scale
-            closer = self._decode(
-                data, reading, round(photo.longer * scale * DETAIL * min(1, LEGIBLE / smallest)), photo
-            )
+            side = photo.longer * scale * DETAIL * min(1, LEGIBLE / smallest)  # larger lines are so in a smaller photo
+            closer = self._decode(data, reading, round(side), photo)
             ratio = np.float32(photo.scale[0] / closer.scale[0])
             return closer, [polygon * ratio for polygon in found]
         while window.scale > scale:

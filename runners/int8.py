@@ -15,7 +15,7 @@ import openvino
 from openvino import opset13 as ops
 
 from ocr.models import fingerprint
-from runners.rewrites import redirect
+from runners.rewrites import is_pixel, redirect
 
 FILE = Path(__file__).with_suffix(".json")
 CPUINFO = Path("/proc/cpuinfo")
@@ -84,5 +84,5 @@ def convolutions(model: openvino.Model) -> list[openvino.Node]:
 
 
 def _fits(node: openvino.Node) -> bool:
-    weights, given = node.input_value(1).get_shape(), node.input_value(0).get_partial_shape()
-    return weights[1] >= FEWEST and list(weights[2:]) == [1, 1] and str(given[2:]) != "[1,1]"
+    _, channels, *kernel = node.input_value(1).get_shape()
+    return channels >= FEWEST and kernel == [1, 1] and not is_pixel(node.input_value(0))

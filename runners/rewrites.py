@@ -84,7 +84,12 @@ def _gate(given: openvino.Output, product: openvino.Node) -> openvino.Output | N
     gates = [factor for factor in factors if factor != given]
     if len(gates) != 1 or gates[0].get_partial_shape().rank != 4:
         return None
-    return gates[0] if [str(side) for side in gates[0].get_partial_shape()][2:] == ["1", "1"] else None
+    return gates[0] if is_pixel(gates[0]) else None
+
+
+def is_pixel(value: openvino.Output) -> bool:
+    """Whether a map is known to have one pixel only, as means over a map have."""
+    return str(value.get_partial_shape()[2:]) == "[1,1]"
 
 
 def origin(value: openvino.Output) -> openvino.Output:
