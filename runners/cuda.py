@@ -22,6 +22,9 @@ CHARACTERS = "ch_ppocr_rec/ppocr_keys_v1.txt"
 ONEDNN_SHAPES = 1
 """Shapes that oneDNN keeps what it prepared for, on the CPU: all would be a leak, ten are no faster than one."""
 
+BUILT_FOR_AVX512 = "self_attention_fuse_pass"
+"""An optimization that no PP-OCRv4 model needs, and of which PaddlePaddle 2.6 dies on processors without AVX-512."""
+
 
 class CudaRunner(CardRunner):
     """PaddlePaddle's inference engine, on a card or, where that is asked for, on the CPU."""
@@ -99,6 +102,7 @@ class CudaRunner(CardRunner):
             config.set_cpu_math_library_num_threads(self._options.threads)
             config.enable_mkldnn()
             config.set_mkldnn_cache_capacity(ONEDNN_SHAPES)
+            config.delete_pass(BUILT_FOR_AVX512)
         else:
             config.enable_use_gpu(100, self.card)  # MB that it begins with
         if path.suffix == ".json":  # PaddlePaddle 3's own format

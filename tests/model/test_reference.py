@@ -24,6 +24,11 @@ def reader(name: str) -> Reader:
     return READERS[name]()
 
 
+@cache
+def read(name: str, picture: str) -> list[Line]:
+    return reader(name)(DATA / picture)
+
+
 def right(lines: list[Line], picture: str) -> dict[str, Line]:
     """The lines whose text stands in the picture, by that text as a search sees it."""
     wanted = {normalized(text) for text in PICTURES[picture]}
@@ -40,7 +45,7 @@ def right(lines: list[Line], picture: str) -> dict[str, Line]:
     ],
 )
 def test_what_the_library_reads_right_we_read_right_in_the_same_place(name: str, picture: str) -> None:
-    our_lines, its_right = reader(name)(DATA / picture), right(reader(LIBRARY[name])(DATA / picture), picture)
+    our_lines, its_right = read(name, picture), right(read(LIBRARY[name], picture), picture)
     our_right = right(our_lines, picture)
     assert set(its_right) <= set(our_right)
     assert len(our_lines) <= len(PICTURES[picture])
@@ -51,7 +56,7 @@ def test_what_the_library_reads_right_we_read_right_in_the_same_place(name: str,
 @pytest.mark.parametrize("name", ["openvino-ppocrv6", "onnx-ppocrv6"])
 @pytest.mark.parametrize("picture", PICTURES)
 def test_ppocrv6_reads_every_line_in_reading_order(name: str, picture: str) -> None:
-    texts = [normalized(line.text) for line in reader(name)(DATA / picture)]
+    texts = [normalized(line.text) for line in read(name, picture)]
     wanted = [normalized(text) for text in PICTURES[picture]]
     if picture == "headlong.png":  # upside down: its order is that of the picture, not of the text
         texts, wanted = sorted(texts), sorted(wanted)

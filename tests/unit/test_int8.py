@@ -38,6 +38,10 @@ def test_without_proc_they_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not int8.pays()
 
 
+exact_sums = pytest.mark.skipif(
+    not int8.pays(), reason="without VNNI, sums of products of bytes are cut off at 16 bits, so 8 bits are not used"
+)
+
 CHANNELS = int8.FEWEST
 GIVEN = int8.Given(zero=128, scales=[1.0] * CHANNELS, means=[0.0] * CHANNELS)
 
@@ -75,10 +79,12 @@ def batch(low: float, high: float) -> NDArray[np.float32]:
     return np.random.default_rng(1).uniform(low, high, (1, CHANNELS, 16, 16)).astype(np.float32)
 
 
+@exact_sums
 def test_a_quantized_convolution_gives_nearly_the_same() -> None:
     assert 0 < np.abs(error(batch(-1, 1), GIVEN)).max() < 0.02
 
 
+@exact_sums
 def test_a_channel_with_small_values_keeps_its_levels_beside_one_with_large_ones() -> None:
     sizes = np.where(np.arange(CHANNELS) % 8, 0.1, 1).astype(np.float32).reshape(1, -1, 1, 1)
     values = batch(-1, 1) * sizes
@@ -90,6 +96,7 @@ def test_a_channel_with_small_values_keeps_its_levels_beside_one_with_large_ones
     assert each < 0.5 * together
 
 
+@exact_sums
 def test_rounded_weights_do_not_shift_the_mean() -> None:
     values = batch(0.8, 1)
     known = GIVEN._replace(means=[0.9] * CHANNELS)
