@@ -13,37 +13,16 @@ from benchmarks import calibrate
 from ocr.models import locate
 from runners import int8
 
-X86 = "processor : 0\nflags\t\t: fpu sse2 avx2 {}\n"
 
-
-@pytest.mark.parametrize(
-    ("cpuinfo", "pays"),
-    [
-        (X86.format("avx512_vnni"), True),
-        (X86.format("avx_vnni"), True),
-        (X86.format(""), False),
-        ("Features: neon", False),
-    ],
-)
-def test_8_bits_pay_where_the_processor_multiplies_them_fast(
-    cpuinfo: str, pays: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(int8, "CPUINFO", tmp_path / "cpuinfo")
-    int8.CPUINFO.write_text(cpuinfo, "utf-8")
+@pytest.mark.parametrize(("machine", "pays"), [("x86_64", True), ("AMD64", True), ("aarch64", False), ("arm64", False)])
+def test_8_bits_pay_on_x86(machine: str, pays: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
     assert int8.pays() is pays
 
 
-def test_without_proc_they_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(int8, "CPUINFO", tmp_path / "nothing")
-    assert not int8.pays()
-
-
-exact_sums = pytest.mark.skipif(
-    not int8.pays(), reason="without VNNI, sums of products of bytes are cut off at 16 bits, so 8 bits are not used"
-)
-
 CHANNELS = int8.FEWEST
-GIVEN = int8.Given(zero=128, scales=[1.0] * CHANNELS, means=[0.0] * CHANNELS)
+GIVEN = int8.Given(zero=128, scales=[2.0] * CHANNELS, means=[0.0] * CHANNELS)
+"""Twice what these tests give at the most: on photos, few channels are near their largest at once."""
 
 
 def convolution(
@@ -79,12 +58,10 @@ def batch(low: float, high: float) -> NDArray[np.float32]:
     return np.random.default_rng(1).uniform(low, high, (1, CHANNELS, 16, 16)).astype(np.float32)
 
 
-@exact_sums
 def test_a_quantized_convolution_gives_nearly_the_same() -> None:
     assert 0 < np.abs(error(batch(-1, 1), GIVEN)).max() < 0.02
 
 
-@exact_sums
 def test_a_channel_with_small_values_keeps_its_levels_beside_one_with_large_ones() -> None:
     sizes = np.where(np.arange(CHANNELS) % 8, 0.1, 1).astype(np.float32).reshape(1, -1, 1, 1)
     values = batch(-1, 1) * sizes
@@ -96,12 +73,35 @@ def test_a_channel_with_small_values_keeps_its_levels_beside_one_with_large_ones
     assert each < 0.5 * together
 
 
-@exact_sums
 def test_rounded_weights_do_not_shift_the_mean() -> None:
     values = batch(0.8, 1)
     known = GIVEN._replace(means=[0.9] * CHANNELS)
     shifts = [np.abs(error(values, given_).mean(axis=(2, 3))).max() for given_ in (known, GIVEN)]
     assert shifts[0] < 0.3 * shifts[1]
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "weights", "reach"),
+    [
+        ("flags : sse4_1 avx2", [0.5, 1, 1, -1], 1.5 / int8.PAIR),
+        ("flags : sse4_1 avx2", [0.5, -1, 1, -0.1], 1),
+        ("flags : avx2 avx_vnni", [0.5, 1, 1, -1], 1),
+        ("flags : avx512f avx512_vnni", [0.5, 1, 1, -1], 1),
+        ("", [0.5, 1, 1, -1], 1.5 / int8.PAIR),
+    ],
+    ids=["neighbours add up", "they cancel each other", "VNNI", "VNNI of 512 bits", "not known"],
+)
+def test_where_sums_are_of_16_bits_neighbours_leave_room_for_each_other(
+    cpuinfo: str, weights: list[float], reach: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(int8, "CPUINFO", tmp_path / "cpuinfo")
+    int8.CPUINFO.write_text(cpuinfo, "utf-8")
+    assert int8.reach(np.array(weights, dtype=np.float32).reshape(1, -1, 1, 1)) == pytest.approx([reach])
+
+
+def test_without_proc_they_do_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(int8, "CPUINFO", tmp_path / "nothing")
+    assert int8.reach(np.ones((1, 2, 1, 1), np.float32)) == pytest.approx([2 / int8.PAIR])
 
 
 @pytest.mark.parametrize(
