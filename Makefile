@@ -165,6 +165,6 @@ define install
 	{ echo "Install Python 3.11 or 3.12, or name one: make $@ PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "Installing $< into $(1): about $(or $(SIZE_$*),600 MB), a minute or more"
 	@$(PYTHON) -m venv --clear $(1) || { echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@$(1)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 endef
