@@ -10,13 +10,13 @@ from tests.conftest import DATA, PICTURES
 
 LIBRARY = {
     "openvino-ppocrv6": "rapidocr-openvino-ppocrv6",
-    "onnx-ppocrv6": "rapidocr-onnxruntime-ppocrv6",
+    "onnx-ppocrv6": "rapidocr-openvino-ppocrv6",
     "openvino-ppocrv4": "rapidocr_openvino",
-    "onnx-ppocrv4": "rapidocr_onnxruntime",
+    "onnx-ppocrv4": "rapidocr_openvino",
 }
-"""Our runner and model, and the library's object to hold it against."""
+"""Our runner and model, and the object to hold it against: of a library with the same model, on whatever engine."""
 
-NO_EXIF = {"openvino-ppocrv4", "onnx-ppocrv4"}  # their libraries do not turn a photo upright
+NO_EXIF = {"openvino-ppocrv4", "onnx-ppocrv4"}  # their library does not turn a photo upright
 
 
 @cache

@@ -7,7 +7,7 @@ from tests.server.conftest import ROOT, environment
 
 
 def test_a_short_soak_loses_nothing_and_says_what_it_measured() -> None:
-    sizes = ["--requests", "16", "--restart-every", "6", "--kill-every", "10", "--calm", "8", "--photos", "2"]
+    sizes = ["--requests", "10", "--restart-every", "4", "--kill-every", "6", "--calm", "4", "--photos", "2"]
     command = [sys.executable, "-m", "benchmarks.soak", *sizes, "--minutes", "2"]
     ran = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180, check=False)
     assert "| found | allowed |" in ran.stdout, ran.stdout + ran.stderr
