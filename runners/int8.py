@@ -56,13 +56,14 @@ def quantize(model: openvino.Model, path: Path) -> None:
 
 def insert(model: openvino.Model, given: Mapping[str, Given]) -> None:
     """Quantize input and weights of the named convolutions, which OpenVINO then runs in 8 bits."""
+    exact = sums_are_exact()
     for node in convolutions(model):
         if node.get_friendly_name() in given:
-            _quantize(node, given[node.get_friendly_name()])
+            _quantize(node, given[node.get_friendly_name()], exact=exact)
     model.validate_nodes_and_infer_types()
 
 
-def _quantize(node: openvino.Node, given: Given) -> None:
+def _quantize(node: openvino.Node, given: Given, *, exact: bool) -> None:
     """Jacob et al. 2018 (https://arxiv.org/abs/1712.05877), with two remedies that cost no time.
 
     Channels are brought to one range, and the weights keep the product (SmoothQuant, Xiao et al. 2023,
@@ -73,7 +74,7 @@ def _quantize(node: openvino.Node, given: Given) -> None:
     low, high = (np.full((1, 1, 1, 1), bound, dtype=np.float32) for bound in (given.zero / (given.zero - 255), 1))
     levels = ops.fake_quantize(node.input_value(0), low * scales, high * scales, low, high, 256)
     weights = node.input_value(1).get_node().data * scales
-    largest = reach(weights).reshape(-1, 1, 1, 1).clip(1e-8)
+    largest = reach(weights, exact=exact).reshape(-1, 1, 1, 1).clip(1e-8)
     kernel = ops.fake_quantize(ops.constant(weights), -largest, largest, -largest, largest, 255)
     rounded = np.round(weights / largest * 127) / 127 * largest
     lost = ((weights - rounded) * means / scales).sum(axis=(1, 2, 3)).reshape(1, -1, 1, 1)
@@ -83,17 +84,18 @@ def _quantize(node: openvino.Node, given: Given) -> None:
     redirect(users, ops.add(node, lost))
 
 
-def reach(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What becomes 127, by output channel: the largest weight, or less of two neighbours together."""
+def reach(weights: NDArray[np.float32], *, exact: bool) -> NDArray[np.float32]:
+    """What becomes 127, by output channel: the largest weight or, unless sums are exact, less of two neighbours."""
     rows = weights.reshape(len(weights), -1)
     largest: NDArray[np.float32] = np.abs(rows).max(axis=1)
-    if not _sums_are_exact():
+    if not exact:
         pairs = np.abs(np.add.reduceat(rows, np.arange(0, rows.shape[1], 2), axis=1))
         largest = np.maximum(largest, pairs.max(axis=1) / PAIR)
     return largest
 
 
-def _sums_are_exact() -> bool:
+def sums_are_exact() -> bool:
+    """Whether this processor adds up products of bytes in 32 bits; False where nobody can tell."""
     try:
         flags = next(line for line in CPUINFO.read_text("utf-8").splitlines() if line.startswith("flags"))
     except (OSError, StopIteration):  # not Linux

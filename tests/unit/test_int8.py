@@ -81,27 +81,34 @@ def test_rounded_weights_do_not_shift_the_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cpuinfo", "weights", "reach"),
-    [
-        ("flags : sse4_1 avx2", [0.5, 1, 1, -1], 1.5 / int8.PAIR),
-        ("flags : sse4_1 avx2", [0.5, -1, 1, -0.1], 1),
-        ("flags : avx2 avx_vnni", [0.5, 1, 1, -1], 1),
-        ("flags : avx512f avx512_vnni", [0.5, 1, 1, -1], 1),
-        ("", [0.5, 1, 1, -1], 1.5 / int8.PAIR),
-    ],
-    ids=["neighbours add up", "they cancel each other", "VNNI", "VNNI of 512 bits", "not known"],
+    ("exact", "weights", "reach"),
+    [(False, [0.5, 1, 1, -1], 1.5 / int8.PAIR), (False, [0.5, -1, 1, -0.1], 1), (True, [0.5, 1, 1, -1], 1)],
+    ids=["neighbours add up", "they cancel each other", "sums have room"],
 )
 def test_where_sums_are_of_16_bits_neighbours_leave_room_for_each_other(
-    cpuinfo: str, weights: list[float], reach: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exact: bool, weights: list[float], reach: float
+) -> None:
+    kernel = np.array(weights, dtype=np.float32).reshape(1, -1, 1, 1)
+    assert int8.reach(kernel, exact=exact) == pytest.approx([reach])
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "exact"),
+    [
+        ("flags : sse4_1 avx2", False),
+        ("flags : avx2 avx_vnni", True),
+        ("flags : avx512f avx512_vnni", True),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_vnni_adds_up_in_32_bits(
+    cpuinfo: str | None, exact: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(int8, "CPUINFO", tmp_path / "cpuinfo")
-    int8.CPUINFO.write_text(cpuinfo, "utf-8")
-    assert int8.reach(np.array(weights, dtype=np.float32).reshape(1, -1, 1, 1)) == pytest.approx([reach])
-
-
-def test_without_proc_they_do_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(int8, "CPUINFO", tmp_path / "nothing")
-    assert int8.reach(np.ones((1, 2, 1, 1), np.float32)) == pytest.approx([2 / int8.PAIR])
+    if cpuinfo is not None:
+        int8.CPUINFO.write_text(cpuinfo, "utf-8")
+    assert int8.sums_are_exact() is exact
 
 
 @pytest.mark.parametrize(
