@@ -1,10 +1,11 @@
-"""Measure what runners/int8.json and runners/padding.json hold, on the photos of a folder.
+"""Measure what runners/int8.json, runners/padding.json and runners/blanks.json hold, on the photos of a folder.
 
     python -m benchmarks.calibrate FOLDER
 
 FOLDER has a manifest.jsonl (benchmarks/photos.py). The photos are read in floats; what the networks are given is
 kept, and a sample of it runs through each network again, to see what the convolutions are given. What a recognizer
-makes of the padding behind a short line is noted half way between the line and the edge.
+makes of the padding behind a short line is noted half way between the line and the edge. Then they are read as they
+always are, to see which columns of their lines are blank.
 """
 
 import argparse
@@ -24,17 +25,25 @@ from tqdm import tqdm
 from benchmarks import photos
 from ocr.models import fingerprint, locate
 from ocr.recognizer import TRAINED_WIDTH
-from ocr.types import Limits, planes
-from runners import int8, padding, rows
+from ocr.types import BestClasses, Limits, planes
+from runners import blanks, int8, padding, rows
 from runners.base import Options
 from runners.openvino import OpenVinoRunner
 from runners.pipeline import OpenRecognizer
 
+MODELS = "ppocrv6", "ppocrv4"
 PHOTOS_PER_SET = 3
 SAMPLE = {"detector": 24, "recognizer": 80}
+SEEN = 100  # times; what a column that is not blank weighs for each that is
+NEWTON, RIDGE = 15, 1e-3  # steps, and what keeps the weights small
+SKIPPED = 1e-4  # of the columns that are not blank, the share that may be on the side of those that are
 
 Batch = NDArray[np.float32]
 Run = Callable[[Batch], list[NDArray[np.float32]]]
+
+
+def _options(model: str) -> Options:
+    return Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5))
 
 
 def inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
@@ -56,7 +65,7 @@ def inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
             return OpenRecognizer(network, opened.charset)
 
     with patch("runners.int8.pays", return_value=False), patch("runners.padding.known", return_value=False):
-        runner = Recording(Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5)))
+        runner = Recording(_options(model))
         runner.load()
     taken: dict[str, int] = {}
     for photo in tqdm(photos.load(folder), desc=f"{model}: reading", unit="photo"):
@@ -113,7 +122,7 @@ def levels(low: NDArray[np.float32], high: NDArray[np.float32], node: openvino.N
     return int(zeros[best, 0]), rounded(scales[best])
 
 
-def rounded(values: NDArray[np.float32]) -> list[float]:
+def rounded(values: NDArray[np.floating[Any]]) -> list[float]:
     """To three digits."""
     return [float(f"{value:.3g}") for value in values]
 
@@ -134,20 +143,64 @@ def blank(path: Path, batches: list[Batch]) -> list[list[float]]:
     return [[round(float(mean), 4) for mean in np.mean(maps, axis=0)] for maps in zip(*found, strict=True)]
 
 
+def columns(model: str, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """What the last layer is given of all lines, (K, C), and which of these columns are blank, (K,)."""
+    given: list[NDArray[np.float32]] = []
+    blank: list[NDArray[np.bool_]] = []
+
+    def recording(classes: BestClasses, _: object) -> BestClasses:
+        def network(columns: Batch) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            best, probability = classes(columns)
+            given.extend(columns.copy())
+            blank.extend(best == 0)
+            return best, probability
+
+        return network
+
+    with patch("runners.blanks.plane"), patch("runners.blanks.skipping", recording):
+        runner = OpenVinoRunner(_options(model))
+        runner.load()
+    for photo in tqdm(photos.load(folder), desc=f"{model}: columns", unit="photo"):
+        runner.read(photo.path.read_bytes())
+    return np.concatenate(given), np.concatenate(blank)
+
+
+def plane(columns: NDArray[np.float32], blank: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Between the columns that are blank and the others: logistic regression, moved until few are on the wrong side."""
+    given = np.append(columns, np.ones((len(columns), 1)), axis=1)
+    found = np.zeros(given.shape[1])
+    for _ in range(NEWTON):
+        sure = 1 / (1 + np.exp(-np.clip(given @ found, -30, 30)))
+        weights = np.where(blank, 1, SEEN)
+        slope = given.T @ ((blank - sure) * weights) - found * RIDGE
+        bend = (given * (sure * (1 - sure) * weights)[:, np.newaxis]).T @ given + RIDGE * np.eye(len(found))
+        found += np.linalg.solve(bend, slope)
+    found[-1] -= np.quantile(given[~blank] @ found, 1 - SKIPPED)
+    return found
+
+
 def main() -> None:
-    """Write both files anew."""
+    """Write the files anew."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     table, paddings = {}, {}
-    for model in ("ppocrv6", "ppocrv4"):
+    for model in MODELS:
         files, taken = locate(model), inputs(model, folder)
         for name, path in (("detector", files.detector), ("recognizer", files.recognizer)):
             found = statistics(path, taken[name], alone=name == "detector")
             table[fingerprint(path)] = {node: values._asdict() for node, values in found.items()}
         paddings[fingerprint(files.recognizer)] = blank(files.recognizer, taken["recognizer"])
-    padding.FILE.write_text(json.dumps(paddings, separators=(",", ":")) + "\n", "utf-8")
-    int8.FILE.write_text(json.dumps(table, separators=(",", ":")) + "\n", "utf-8")
+    _write(padding.FILE, paddings)
+    _write(int8.FILE, table)
+    _write(
+        blanks.FILE,
+        {fingerprint(locate(model).recognizer): rounded(plane(*columns(model, folder))) for model in MODELS},
+    )
+
+
+def _write(file: Path, table: object) -> None:
+    file.write_text(json.dumps(table, separators=(",", ":")) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

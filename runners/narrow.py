@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
+from onnx.utils import Extractor
 
 from ocr.recognizer import STEP, TRAINED_WIDTH
 from runners import padding
@@ -39,6 +40,15 @@ def rewrite(path: Path) -> onnx.ModelProto:
     graph.insert(last, ("Slice", *(graph.constant(np.array([value])) for value in (0, -1, 1))))
     graph.insert(first, ("Concat", PADDING), axis=1)
     return model
+
+
+def split(model: onnx.ModelProto) -> tuple[onnx.ModelProto, onnx.ModelProto]:
+    """A recognizer in two: from lines to columns, (N, T, C), and from columns to the probabilities of all classes."""
+    columns = next(node for node in reversed(model.graph.node) if node.op_type == "MatMul").input[0]
+    given, answers = ([value.name for value in values] for values in (model.graph.input, model.graph.output))
+    model.graph.value_info.append(helper.make_tensor_value_info(columns, onnx.TensorProto.FLOAT, [None] * 3))
+    parts = Extractor(model)
+    return parts.extract_model(given, [columns]), parts.extract_model([columns], answers)
 
 
 def guides(path: Path, lines: int, width: int) -> dict[str, Array]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ocr.recognizer import NarrowRecognizer
 from ocr.types import Recognize, TextMap
-from runners import padding
+from runners import blanks, padding
 from runners.pipeline import Network, OpenRecognizer, PipelineRunner, best_classes, charset, text_map
 
 ALIKE = 48  # pixels; for ONNX Runtime so many more are another pass
@@ -34,10 +34,12 @@ class OnnxRunner(PipelineRunner):
             return super().recognizer(path)
         from runners import narrow  # noqa: PLC0415 - the runner on cards does without, and without the package onnx
 
-        session = self.session(narrow.rewrite(path).SerializeToString())
-        network = self.network(session, lambda batch: narrow.guides(path, len(batch), batch.shape[3]))
-        characters = charset(session.get_modelmeta().custom_metadata_map)
-        return NarrowRecognizer(best_classes(network, characters), characters, alike=ALIKE)
+        model = narrow.rewrite(path)
+        characters = charset({entry.key: entry.value for entry in model.metadata_props})
+        lines, last = (self.session(part.SerializeToString()) for part in narrow.split(model))
+        columns = self.network(lines, lambda batch: narrow.guides(path, len(batch), batch.shape[3]))
+        classes = blanks.skipping(best_classes(self.network(last), characters), blanks.plane(path))
+        return NarrowRecognizer(lambda batch: classes(columns(batch)), characters, alike=ALIKE)
 
     def session(self, model: Path | bytes) -> onnxruntime.InferenceSession:
         """An ONNX file, or what would be in one, loaded."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from ocr.rows import FULL, SMALL, RowRecognizer
-from ocr.types import Pixels, Recognize, TextMap
-from runners import int8, padding, rewrites, rows
+from ocr.types import BestClasses, Pixels, Recognize, TextMap
+from runners import blanks, int8, padding, rewrites, rows
 from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner, charset
 
@@ -49,6 +49,7 @@ class OpenVinoRunner(PipelineRunner):
             return super().recognizer(path)
         model = self._read(path)
         characters = _charset(model)
+        classes = blanks.skipping(self._classes(rewrites.split(model.clone())[1], characters), blanks.plane(path))
         networks: dict[int, openvino.InferRequest] = {}
 
         def network(row: NDArray[np.float32], lines: Sequence[slice]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -56,35 +57,41 @@ class OpenVinoRunner(PipelineRunner):
             guides = rows.guides(lines, width)
             with self._cores:
                 if width not in networks:
-                    networks[width] = self._open_rows(model, path, width, characters)
-                result = networks[width].infer([row, *guides], share_inputs=True)
-                return result[0][0, :, 0], result[1][0, :, 0]
+                    networks[width] = self._open_rows(model, path, width)
+                columns = networks[width].infer([row, *guides], share_inputs=True)[0]
+                (best,), (probability,) = classes(columns)
+            return best, probability
 
         with ThreadPoolExecutor() as pool:  # each takes one core
             usual = [SMALL, FULL]
-            networks.update(
-                zip(usual, pool.map(lambda width: self._open_rows(model, path, width, characters), usual), strict=True)
-            )
+            networks.update(zip(usual, pool.map(lambda width: self._open_rows(model, path, width), usual), strict=True))
         return RowRecognizer(network, characters)
 
-    def _open_rows(
-        self, model: openvino.Model, path: Path, width: int, characters: Sequence[str]
-    ) -> openvino.InferRequest:
+    def _open_rows(self, model: openvino.Model, path: Path, width: int) -> openvino.InferRequest:
         model = model.clone()  # with the same weights in memory
         rows.rewrite(model, path, width)
-        return self._compile(rewrites.best_classes(model, characters))
+        return self._compile(rewrites.split(model)[0])
 
     def open_recognizer(self, path: Path) -> OpenRecognizer:
         model = self._read(path)
         characters = _charset(model)
-        request = self._compile(rewrites.best_classes(model, characters))
+        classes = self._classes(model, characters)
 
         def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             with self._cores:
-                result = request.infer({0: batch}, share_inputs=True)
-                return result[0][..., 0], result[1][..., 0]
+                return classes(batch)
 
         return OpenRecognizer(network, characters)
+
+    def _classes(self, model: openvino.Model, characters: Sequence[str]) -> BestClasses:
+        """The best classes that a recognizer or its last layer finds; one call at a time."""
+        request = self._compile(rewrites.best_classes(model, characters))
+
+        def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            result = request.infer({0: batch}, share_inputs=True)
+            return result[0][..., 0], result[1][..., 0]
+
+        return network
 
     def _read(self, path: Path) -> openvino.Model:
         model = self._core.read_model(path)

@@ -130,6 +130,10 @@ def _doubling(node: openvino.Node) -> _Doubling:
                 return _Doubling(weights, bias, kind, node.output(0))
 
 
+def _source(given: openvino.Input) -> openvino.Node:
+    return origin(given.get_source_output()).get_node()
+
+
 def _constant(given: openvino.Input) -> Array:
     node = given.get_source_output().get_node()
     if node.get_type_name() == "Convert":
@@ -137,6 +141,24 @@ def _constant(given: openvino.Input) -> Array:
     if node.get_type_name() != "Constant":
         raise ValueError("not a constant")
     return np.asarray(node.data, dtype=np.float32)
+
+
+def split(model: openvino.Model) -> tuple[openvino.Model, openvino.Model]:
+    """A recognizer in two: from lines to columns, (N, T, C), and from columns to the probabilities of all classes."""
+    logits = origin(model.get_results()[0].input_value(0).get_node().input_value(0)).get_node()
+    (product,) = (node for node in map(_source, logits.inputs()) if node.get_type_name() == "MatMul")
+    columns, weights = product.input_values()
+    if product.get_attributes()["transpose_a"]:
+        columns = ops.transpose(columns, np.array([0, 2, 1])).output(0)
+    given = ops.parameter([1, -1, columns.get_partial_shape()[2].get_length()], np.float32)
+    redirect(
+        product.output(0).get_target_inputs(),
+        ops.matmul(given, weights, transpose_a=False, transpose_b=product.get_attributes()["transpose_b"]),
+    )
+    lines = openvino.Model([columns], model.get_parameters())
+    classes = openvino.Model([result.input_value(0) for result in model.get_results()], [given])
+    classes.validate_nodes_and_infer_types()
+    return lines, classes
 
 
 def best_classes(model: openvino.Model, charset: Sequence[str]) -> openvino.Model:

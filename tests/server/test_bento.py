@@ -39,7 +39,11 @@ def test_a_bento_holds_what_serves_and_the_requirements_as_tested(target: str, t
     bento = build(tmp_path / "project", tmp_path / "home", target)
     assert {path.name for path in (bento / "src").iterdir()} == SERVES | BESIDE
     assert [path.name for path in (bento / "src" / "requirements").iterdir()] == [f"{target}.txt"]
-    assert (bento / "src" / "runners" / "int8.json").exists()
+    runners, packed = (
+        {path.relative_to(root) for path in (root / "runners").rglob("*") if path.suffix in {".py", ".json"}}
+        for root in (ROOT, bento / "src")
+    )
+    assert packed == runners
     page = {"index.html", "page.css", *web.SCRIPTS}
     assert {path.name for path in (bento / "src" / "web").iterdir()} == {"__init__.py", *page}
     pinned = bento / "env" / "python" / "requirements.txt"

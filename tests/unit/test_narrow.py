@@ -72,6 +72,20 @@ def test_short_lines_read_as_if_they_were_padded(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["ppocrv6", "ppocrv4"])
+def test_the_last_layer_is_a_network_of_its_own(model: str) -> None:
+    path = locate(model).recognizer
+    batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, 96)).astype(np.float32)
+    given_ = {LINES: batch, **narrow.guides(path, 2, 96)}
+    whole = narrow.rewrite(path)
+    lines, classes = (onnxruntime.InferenceSession(part.SerializeToString()) for part in narrow.split(whole))
+    (columns,) = lines.run(None, given_)
+    assert columns.shape == (2, 96 // STEP, 120)
+    (found,) = classes.run(None, {classes.get_inputs()[0].name: columns})
+    (expected,) = onnxruntime.InferenceSession(whole.SerializeToString()).run(None, given_)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["ppocrv6", "ppocrv4"])
 @pytest.mark.parametrize("width", [TRAINED_WIDTH, 512])
 def test_lines_that_lack_nothing_read_the_same(model: str, width: int) -> None:
     path = locate(model).recognizer

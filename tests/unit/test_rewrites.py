@@ -10,7 +10,7 @@ from openvino import opset13 as ops
 from openvino.opset16 import identity
 
 from ocr.recognizer import SPACE
-from runners.rewrites import best_classes, excited_at_once, without_transposed_convolutions
+from runners.rewrites import best_classes, excited_at_once, split, without_transposed_convolutions
 
 CHANNELS = 3
 
@@ -61,6 +61,23 @@ def test_the_best_class_is_that_of_all_probabilities(classes: int, softmax: bool
     )(given)
     assert answers[0].tolist() == probabilities.argmax(axis=2, keepdims=True).tolist()
     np.testing.assert_allclose(answers[1], probabilities.max(axis=2, keepdims=True), rtol=1e-5)
+
+
+@pytest.mark.parametrize("turned", [False, True])  # whether channels come before columns
+def test_the_last_layer_is_one_of_its_own(turned: bool) -> None:
+    features = random(2, 5, 7) if turned else random(2, 7, 5)
+
+    def whole() -> openvino.Model:
+        given = ops.parameter(features.shape, np.float32)
+        weights = ops.constant(random(5, 53))
+        logits = ops.add(ops.matmul(ops.relu(given), weights, turned, transpose_b=False), random(53, 1)[:, 0])
+        return openvino.Model([ops.softmax(logits, 2)], [given])
+
+    lines, classes = split(whole())
+    columns = answer(lines, features)
+    assert columns.shape == (2, 7, 5)
+    found = [answer(classes, columns[np.newaxis, index]) for index in range(2)]
+    np.testing.assert_allclose(np.concatenate(found), answer(whole(), features), rtol=1e-5)
 
 
 def kinds(model: openvino.Model) -> list[str]:
