@@ -100,7 +100,7 @@ def decode(charset: Sequence[str], best: NDArray[np.int64], probability: NDArray
     for place in range(len(characters) - 2, 0, -1):
         if not letters[place] and sure[place] < EVEN and UNSPACED.fullmatch("".join(characters[place - 1 : place + 2])):
             del characters[place]
-    return "".join(characters), score
+    return re.sub(" +", " ", "".join(characters)), score  # a wide gap may be several spaces with blanks between
 
 
 def line_width(crop: Pixels) -> int:
