@@ -23,9 +23,7 @@ STEP = 8  # pixels per column of what the network answers
 SPACE = 1.5  # nats that a space gets beyond what the network gives it: as it is, it loses ten for one that it invents
 EVEN = 1 / (1 + math.exp(-SPACE))  # what becomes of one half that the network gives a space
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff] [\u3040-\u30ff\u3400-\u9fff]")  # Han and kana know no spaces
-BEHIND = (
-    24  # pixels of free space behind a line that the network must see: with 16 a last letter may lose .06 of its score
-)
+BEHIND = 24  # pixels of free space behind a line that the network must see: with 16, last letters read worse
 SQUEEZED = 0.85  # of its width that a long line keeps at least, where that makes it fit a narrower input
 LONG = 416  # pixels; shorter lines are not squeezed: labelled scenes lost a hundredth of their characters
 
