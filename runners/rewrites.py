@@ -130,10 +130,6 @@ def _doubling(node: openvino.Node) -> _Doubling:
                 return _Doubling(weights, bias, kind, node.output(0))
 
 
-def _source(given: openvino.Input) -> openvino.Node:
-    return origin(given.get_source_output()).get_node()
-
-
 def _constant(given: openvino.Input) -> Array:
     node = given.get_source_output().get_node()
     if node.get_type_name() == "Convert":
@@ -146,7 +142,8 @@ def _constant(given: openvino.Input) -> Array:
 def split(model: openvino.Model) -> tuple[openvino.Model, openvino.Model]:
     """A recognizer in two: from lines to columns, (N, T, C), and from columns to the probabilities of all classes."""
     logits = origin(model.get_results()[0].input_value(0).get_node().input_value(0)).get_node()
-    (product,) = (node for node in map(_source, logits.inputs()) if node.get_type_name() == "MatMul")
+    terms = [origin(value).get_node() for value in logits.input_values()]
+    (product,) = (node for node in terms if node.get_type_name() == "MatMul")
     columns, weights = product.input_values()
     if product.get_attributes()["transpose_a"]:
         columns = ops.transpose(columns, np.array([0, 2, 1])).output(0)
