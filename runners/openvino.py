@@ -16,7 +16,7 @@ from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner, charset
 
 DETECTOR_CACHE = {"CPU_RUNTIME_CACHE_CAPACITY": 600}
-"""OpenVINO keeps what it prepared for a shape, to be faster the second time: 3 MB. This is room for twenty."""
+"""OpenVINO keeps what it prepared for a shape, to be faster the second time: 3 MB. This is room for a dozen or more."""
 
 
 class OpenVinoRunner(PipelineRunner):
@@ -97,6 +97,8 @@ class OpenVinoRunner(PipelineRunner):
         model = self._core.read_model(path)
         if int8.pays():
             int8.quantize(model, path)
+        if self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.f32:
+            rewrites.without_concatenations(model)
         return model
 
     def _compile(self, model: openvino.Model, config: Mapping[str, int] = {}) -> openvino.InferRequest:

@@ -1,7 +1,9 @@
 """Networks rewritten so that OpenVINO needs less time for the same answer (docs/adr/0010)."""
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +76,37 @@ def excited_at_once(model: openvino.Model) -> openvino.Model:
                     break
     model.validate_nodes_and_infer_types()
     return model
+
+
+def without_concatenations(model: openvino.Model) -> openvino.Model:
+    """A network that adds up convolutions of several maps where it laid these on one another for a single one.
+
+    On one another they take as much memory once more. For floats of 32 bits only: the sums are rounded once more too.
+    """
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "Convolution":
+            maps = origin(node.input_value(0)).get_node()
+            if maps.get_type_name() == "Concat" and maps.get_attributes()["axis"] == 1:
+                with suppress(ValueError):  # not of that kind
+                    _add_up(node, maps.input_values())
+    model.validate_nodes_and_infer_types()
+    return model
+
+
+def _add_up(node: openvino.Node, maps: Sequence[openvino.Output]) -> None:
+    """Replace a convolution of maps on one another by the sum of theirs."""
+    kernels = _constant(node.input(1))
+    channels = [given.get_partial_shape()[1] for given in maps]
+    if any(count.is_dynamic for count in channels):
+        raise ValueError("maps of unknown depth")
+    ends = np.cumsum([count.get_length() for count in channels])
+    names = ("strides", "pads_begin", "pads_end", "dilations", "auto_pad")
+    attributes = {name: node.get_attributes()[name] for name in names}
+    sums = [
+        ops.convolution(given, np.ascontiguousarray(kernel), **attributes)
+        for given, kernel in zip(maps, np.split(kernels, ends[:-1], axis=1), strict=True)
+    ]
+    redirect(node.output(0).get_target_inputs(), functools.reduce(ops.add, sums))
 
 
 def _gate(given: openvino.Output, product: openvino.Node) -> openvino.Output | None:

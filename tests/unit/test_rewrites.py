@@ -10,7 +10,13 @@ from openvino import opset13 as ops
 from openvino.opset16 import identity
 
 from ocr.recognizer import SPACE
-from runners.rewrites import best_classes, excited_at_once, split, without_transposed_convolutions
+from runners.rewrites import (
+    best_classes,
+    excited_at_once,
+    split,
+    without_concatenations,
+    without_transposed_convolutions,
+)
 
 CHANNELS = 3
 
@@ -129,3 +135,42 @@ def test_a_gate_and_one_are_multiplied_at_once(copied: bool) -> None:
 def test_a_product_of_two_maps_stays_as_it_is() -> None:
     before = kinds(excited(sides=7))
     assert kinds(excited_at_once(excited(sides=7))) == before
+
+
+def laid_on_one_another(
+    depths: tuple[int, int] = (2, 3), *, axis: int = 1, copied: bool = False, computed: bool = False
+) -> openvino.Model:
+    """Two maps, joined along an axis to one of five channels, and a convolution of 3 x 3 with stride 2."""
+    maps = [ops.parameter([-1, depth, -1, -1], np.float32) for depth in depths]
+    joined = ops.concat(maps, axis)
+    kernel = ops.constant(random(4, 5, 3, 3))
+    convolved = ops.convolution(
+        identity(joined) if copied else joined, ops.relu(kernel) if computed else kernel, [2, 2], [1, 1], [0, 1], [1, 1]
+    )
+    return openvino.Model([convolved], maps)
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_maps_on_one_another_are_convolved_one_by_one(copied: bool) -> None:
+    rewritten = without_concatenations(laid_on_one_another(copied=copied))
+    assert "Concat" not in kinds(rewritten)
+    expected, found = (
+        openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(
+            [random(2, 2, 8, 6), random(2, 3, 8, 6)]
+        )[0]
+        for model in (laid_on_one_another(copied=copied), rewritten)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        laid_on_one_another(computed=True),
+        laid_on_one_another((5, 5), axis=2),  # one below the other
+        laid_on_one_another((-1, 3)),  # of unknown depth
+    ],
+)
+def test_other_convolutions_stay_as_they_are(other: openvino.Model) -> None:
+    before = kinds(other)
+    assert kinds(without_concatenations(other)) == before
