@@ -14,6 +14,7 @@ from openvino import opset13 as ops
 from ocr.recognizer import SPACE
 
 Array = NDArray[np.float32]
+MOST_MAPS = 4  # a convolution of so many on one another takes as long as their own; of more, these would take longer
 DIGIT = 256  # the largest whole number up to which bfloat16 holds them all
 
 
@@ -96,10 +97,10 @@ def without_concatenations(model: openvino.Model) -> openvino.Model:
 def _add_up(node: openvino.Node, maps: Sequence[openvino.Output]) -> None:
     """Replace a convolution of maps on one another by the sum of theirs."""
     kernels = _constant(node.input(1))
-    channels = [given.get_partial_shape()[1] for given in maps]
-    if any(count.is_dynamic for count in channels):
-        raise ValueError("maps of unknown depth")
-    ends = np.cumsum([count.get_length() for count in channels])
+    depths = [given.get_partial_shape()[1] for given in maps]
+    if len(maps) > MOST_MAPS or any(depth.is_dynamic for depth in depths):
+        raise ValueError("too many maps, or of unknown depth")
+    ends = np.cumsum([depth.get_length() for depth in depths])
     names = ("strides", "pads_begin", "pads_end", "dilations", "auto_pad")
     attributes = {name: node.get_attributes()[name] for name in names}
     sums = [

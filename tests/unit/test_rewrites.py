@@ -138,9 +138,9 @@ def test_a_product_of_two_maps_stays_as_it_is() -> None:
 
 
 def laid_on_one_another(
-    depths: tuple[int, int] = (2, 3), *, axis: int = 1, copied: bool = False, computed: bool = False
+    depths: tuple[int, ...] = (2, 3), *, axis: int = 1, copied: bool = False, computed: bool = False
 ) -> openvino.Model:
-    """Two maps, joined along an axis to one of five channels, and a convolution of 3 x 3 with stride 2."""
+    """Maps, joined along an axis to one of five channels, and a convolution of 3 x 3 with stride 2."""
     maps = [ops.parameter([-1, depth, -1, -1], np.float32) for depth in depths]
     joined = ops.concat(maps, axis)
     kernel = ops.constant(random(4, 5, 3, 3))
@@ -169,6 +169,7 @@ def test_maps_on_one_another_are_convolved_one_by_one(copied: bool) -> None:
         laid_on_one_another(computed=True),
         laid_on_one_another((5, 5), axis=2),  # one below the other
         laid_on_one_another((-1, 3)),  # of unknown depth
+        laid_on_one_another((1, 1, 1, 1, 1)),
     ],
 )
 def test_other_convolutions_stay_as_they_are(other: openvino.Model) -> None:
