@@ -1,6 +1,7 @@
 """A rewritten network gives the same answers."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import openvino
@@ -10,6 +11,9 @@ from openvino import opset13 as ops
 from openvino.opset16 import identity
 
 from ocr.recognizer import SPACE
+from ocr.types import Limits
+from runners.base import Options
+from runners.openvino import OpenVinoRunner
 from runners.rewrites import (
     best_classes,
     excited_at_once,
@@ -175,3 +179,23 @@ def test_maps_on_one_another_are_convolved_one_by_one(copied: bool) -> None:
 def test_other_convolutions_stay_as_they_are(other: openvino.Model) -> None:
     before = kinds(other)
     assert kinds(without_concatenations(other)) == before
+
+
+class Processor:
+    """One that computes in these numbers."""
+
+    def __init__(self, numbers: openvino.Type) -> None:
+        self._numbers = numbers
+        self.read_model = openvino.Core().read_model
+
+    def get_property(self, device: str, name: str) -> openvino.Type:
+        return {("CPU", "INFERENCE_PRECISION_HINT"): self._numbers}[device, name]
+
+
+@pytest.mark.parametrize("numbers", [openvino.Type.f32, openvino.Type.bf16, openvino.Type.f16])
+def test_sums_that_would_be_rounded_to_16_bits_stay_one(numbers: openvino.Type, tmp_path: Path) -> None:
+    path = tmp_path / "model.xml"
+    openvino.save_model(laid_on_one_another(), path)
+    runner = OpenVinoRunner(Options("", threads=1, limits=Limits(2000, 1_000_000, 0.5)))
+    runner._core = Processor(numbers)
+    assert ("Concat" in kinds(runner._read(path))) is (numbers != openvino.Type.f32)
