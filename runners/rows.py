@@ -40,11 +40,11 @@ def rewrite(model: openvino.Model, path: Path, width: int) -> None:
     for node, mean in zip(pools(model), means, strict=True):
         features = node.input_value(0)
         height = features.get_partial_shape()[2].get_length()
-        # reduce_mean() is the same and takes five times as long; with four axes, each channel were a product of its own
+        # reduce_mean() is the same and takes five times as long; a product of four axes is one for each channel
         over_height = ops.avg_pool(features, [1, 1], [0, 0], [0, 0], [height, 1], exclude_pad=False)
-        written = ops.matmul(ops.squeeze(over_height, np.array([2])), shares, transpose_a=False, transpose_b=False)
+        of_lines = ops.matmul(ops.squeeze(over_height, np.array([2])), shares, transpose_a=False, transpose_b=False)
         blank = ops.multiply(ops.constant(mean.reshape(1, -1, 1)), rest)
-        _excite(node, ops.unsqueeze(ops.add(written, blank), np.array([2])), spread)
+        _excite(node, ops.unsqueeze(ops.add(of_lines, blank), np.array([2])), spread)
     first, last = tokens(model)
     padding_columns = ops.constant(np.tile(column, (1, lines, 1)))
     redirect(first.get_target_inputs(), ops.concat([first, padding_columns], 1))

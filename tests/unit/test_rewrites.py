@@ -94,8 +94,8 @@ def kinds(model: openvino.Model) -> list[str]:
     return [node.get_type_name() for node in model.get_ops()]
 
 
-def answer(model: openvino.Model, given: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.array(openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(given)[0])
+def answer(model: openvino.Model, *given: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.array(openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(list(given))[0])
 
 
 @pytest.mark.parametrize("normalized", [False, True])
@@ -127,11 +127,8 @@ def excited(*, copied: bool = False, sides: int = 1) -> openvino.Model:
 @pytest.mark.parametrize("copied", [False, True])
 def test_a_gate_and_one_are_multiplied_at_once(copied: bool) -> None:
     maps, gate = random(2, 5, 6, 7), random(2, 5, 1, 1)
-    expected, found = (
-        openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([maps, gate])[0]
-        for model in (excited(copied=copied), excited_at_once(excited(copied=copied)))
-    )
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    expected = answer(excited(copied=copied), maps, gate)
+    np.testing.assert_allclose(answer(excited_at_once(excited(copied=copied)), maps, gate), expected, atol=1e-6)
     last = excited_at_once(excited(copied=copied)).get_results()[0].input_value(0).get_node()
     assert last.get_type_name() == "Multiply"
 
@@ -156,15 +153,11 @@ def laid_on_one_another(
 
 @pytest.mark.parametrize("copied", [False, True])
 def test_maps_on_one_another_are_convolved_one_by_one(copied: bool) -> None:
+    maps = random(2, 2, 8, 6), random(2, 3, 8, 6)
+    expected = answer(laid_on_one_another(copied=copied), *maps)
     rewritten = without_concatenations(laid_on_one_another(copied=copied))
     assert "Concat" not in kinds(rewritten)
-    expected, found = (
-        openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(
-            [random(2, 2, 8, 6), random(2, 3, 8, 6)]
-        )[0]
-        for model in (laid_on_one_another(copied=copied), rewritten)
-    )
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(answer(rewritten, *maps), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
