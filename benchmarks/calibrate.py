@@ -1,11 +1,11 @@
-"""Measure what runners/int8.json, runners/padding.json and runners/blanks.json hold, on the photos of a folder.
+"""Measure what the JSON files of runners/ hold, on the photos of a folder.
 
     python -m benchmarks.calibrate FOLDER
 
 FOLDER has a manifest.jsonl (benchmarks/photos.py). The photos are read in floats; what the networks are given is
 kept, and a sample of it runs through each network again, to see what the convolutions are given. What a recognizer
 makes of the padding behind a short line is noted half way between the line and the edge. Then they are read as they
-always are, to see which columns of their lines are blank.
+always are, to see which columns of their lines are blank. For textless.json see benchmarks/textless.py.
 """
 
 import argparse
@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 from tqdm import tqdm
 
-from benchmarks import photos
+from benchmarks import logistic, photos
+from benchmarks import textless as texts
 from ocr.models import fingerprint, locate
 from ocr.recognizer import TRAINED_WIDTH
 from ocr.types import BestClasses, Limits, planes
-from runners import blanks, int8, padding, rows
+from runners import blanks, int8, padding, rewrites, rows, textless
 from runners.base import Options
 from runners.openvino import OpenVinoRunner
 from runners.pipeline import OpenRecognizer
@@ -35,7 +36,6 @@ MODELS = "ppocrv6", "ppocrv4"
 PHOTOS_PER_SET = 3
 SAMPLE = {"detector": 24, "recognizer": 80}
 SEEN = 100  # times; what a column that is not blank weighs for each that is
-NEWTON, RIDGE = 15, 1e-3  # steps, and what keeps the weights small
 SKIPPED = 1e-4  # of the columns that are not blank, the share that may be on the side of those that are
 
 Batch = NDArray[np.float32]
@@ -88,7 +88,7 @@ def statistics(path: Path, batches: list[Batch], *, alone: bool) -> dict[str, in
     To quantize such an input is a step of its own where the engine does not know the shapes beforehand, and takes as
     long as it saves.
     """
-    model = openvino.Core().read_model(path)
+    model = rewrites.without_dead_channels(openvino.Core().read_model(path))
     nodes = [node for node in int8.convolutions(model) if not alone or len(users(node.input_value(0))) == 1]
     over_map = np.array([0, 2, 3])
     values = [node.input_value(0) for node in nodes]
@@ -166,16 +166,9 @@ def columns(model: str, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.b
 
 
 def plane(columns: NDArray[np.float32], blank: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Between the columns that are blank and the others: logistic regression, moved until few are on the wrong side."""
-    given = np.append(columns, np.ones((len(columns), 1)), axis=1)
-    found = np.zeros(given.shape[1])
-    for _ in range(NEWTON):
-        sure = 1 / (1 + np.exp(-np.clip(given @ found, -30, 30)))
-        weights = np.where(blank, 1, SEEN)
-        slope = given.T @ ((blank - sure) * weights) - found * RIDGE
-        bend = (given * (sure * (1 - sure) * weights)[:, np.newaxis]).T @ given + RIDGE * np.eye(len(found))
-        found += np.linalg.solve(bend, slope)
-    found[-1] -= np.quantile(given[~blank] @ found, 1 - SKIPPED)
+    """Between the columns that are blank and the others, moved until few are on the wrong side."""
+    found = -logistic.plane(columns, ~blank, SEEN)
+    found[-1] -= np.quantile(columns[~blank] @ found[:-1] + found[-1], 1 - SKIPPED)
     return found
 
 
@@ -193,6 +186,8 @@ def main() -> None:
         paddings[fingerprint(files.recognizer)] = blank(files.recognizer, taken["recognizer"])
     _write(padding.FILE, paddings)
     _write(int8.FILE, table)
+    detector = locate(texts.MODEL).detector
+    _write(textless.FILE, {fingerprint(detector): texts.fitted(detector, folder)._asdict()})
     _write(
         blanks.FILE,
         {fingerprint(locate(model).recognizer): rounded(plane(*columns(model, folder))) for model in MODELS},

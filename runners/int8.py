@@ -49,7 +49,10 @@ def pays() -> bool:
 
 
 def quantize(model: openvino.Model, path: Path) -> None:
-    """Have the convolutions of a model that we know run in 8 bits; `path` is the file that it was read from."""
+    """Have the convolutions of a model that we know run in 8 bits; `path` is the file that it was read from.
+
+    Its dead channels are left out before (runners.rewrites).
+    """
     known: dict[str, dict[str, Any]] = json.loads(FILE.read_text("utf-8"))
     insert(model, {name: Given(**values) for name, values in known.get(fingerprint(path), {}).items()})
 

@@ -11,7 +11,7 @@ from openvino.preprocess import PrePostProcessor
 
 from ocr.rows import FULL, SMALL, RowRecognizer
 from ocr.types import BestClasses, Pixels, Recognize, TextMap
-from runners import blanks, int8, padding, rewrites, rows
+from runners import blanks, int8, padding, rewrites, rows, textless
 from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner, charset
 
@@ -32,6 +32,8 @@ class OpenVinoRunner(PipelineRunner):
 
     def open_detector(self, path: Path) -> TextMap:
         model = rewrites.excited_at_once(rewrites.without_transposed_convolutions(self._read(path)))
+        if plane := textless.plane(path):
+            model = textless.ending_early(model, plane)
         build = PrePostProcessor(model)
         build.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
         build.input().model().set_layout(openvino.Layout("NCHW"))
@@ -40,7 +42,8 @@ class OpenVinoRunner(PipelineRunner):
 
         def network(pixels: Pixels) -> NDArray[np.float32]:
             with self._cores:
-                return request.infer({0: pixels[np.newaxis]}, share_inputs=True)[0][0, 0]  # type: ignore[no-any-return]
+                found = request.infer({0: pixels[np.newaxis]}, share_inputs=True)[0][0, 0]
+            return np.broadcast_to(found, pixels.shape[:2])  # a single zero if there is no text
 
         return network
 
@@ -94,7 +97,7 @@ class OpenVinoRunner(PipelineRunner):
         return network
 
     def _read(self, path: Path) -> openvino.Model:
-        model = self._core.read_model(path)
+        model = rewrites.without_dead_channels(self._core.read_model(path))
         if int8.pays():
             int8.quantize(model, path)
         if self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.f32:

@@ -1,6 +1,7 @@
 """A rewritten network gives the same answers."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from runners.rewrites import (
     excited_at_once,
     split,
     without_concatenations,
+    without_dead_channels,
     without_transposed_convolutions,
 )
 
@@ -172,6 +174,59 @@ def test_maps_on_one_another_are_convolved_one_by_one(copied: bool) -> None:
 def test_other_convolutions_stay_as_they_are(other: openvino.Model) -> None:
     before = kinds(other)
     assert kinds(without_concatenations(other)) == before
+
+
+def gelu(given: openvino.Output) -> openvino.Node:
+    """As ONNX files have it."""
+    halved = ops.multiply(given, ops.add(ops.erf(ops.divide(given, np.float32(math.sqrt(2)))), np.float32(1)))
+    return ops.multiply(halved, np.float32(0.5))
+
+
+Activation = Callable[[openvino.Output], openvino.Node]
+
+
+def dying(activation: Activation, *, dead: int, also: Activation | None = None, copied: bool = False) -> openvino.Model:
+    """Two convolutions with 48 channels between them, the first of which are dead; `also` takes these too."""
+    given = ops.parameter([-1, 3, -1, -1], np.float32)
+    weights, bias = random(48, 3, 1, 1), random(1, 48, 1, 1)
+    weights[:dead] *= 1e-5
+    bias[:, :dead] *= 1e-5
+    sides = [1, 1], [0, 0], [0, 0], [1, 1]
+    biased = ops.add(ops.constant(bias), ops.convolution(given, ops.constant(weights), *sides))
+    between = activation((identity(biased) if copied else biased).output(0))
+    results = [ops.convolution(between, ops.constant(random(5, 48, 3, 3)), *sides)]
+    return openvino.Model(results + ([also(between.output(0))] if also else []), [given])
+
+
+def depths(model: openvino.Model) -> list[int]:
+    return [
+        node.input_value(1).get_shape()[1] for node in model.get_ordered_ops() if node.get_type_name() == "Convolution"
+    ]
+
+
+@pytest.mark.parametrize("activation", [gelu, ops.relu])
+@pytest.mark.parametrize(("dead", "left"), [(20, 32), (36, 16), (15, 48), (0, 48)])  # in sixteens
+@pytest.mark.parametrize("copied", [False, True])
+def test_channels_that_are_zero_are_dropped(activation: Activation, dead: int, left: int, copied: bool) -> None:
+    given = random(2, 3, 6, 7)
+    expected = answer(dying(activation, dead=dead), given)
+    rewritten = without_dead_channels(dying(activation, dead=dead, copied=copied))
+    assert depths(rewritten) == [3, left]
+    np.testing.assert_allclose(answer(rewritten, given), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        dying(ops.sigmoid, dead=20),  # of zero, one half
+        dying(lambda value: ops.add(ops.relu(value), np.float32(1)), dead=20),
+        dying(lambda value: gelu(ops.add(value, random(1, 48, 1, 1)).output(0)), dead=20),
+        dying(ops.relu, dead=20, also=ops.abs),
+        dying(ops.relu, dead=48),
+    ],
+)
+def test_other_channels_stay(other: openvino.Model) -> None:
+    assert depths(without_dead_channels(other)) == [3, 48]
 
 
 class Processor:

@@ -1,0 +1,127 @@
+"""The detector ends early where there is surely no text, and only there."""
+
+import json
+from pathlib import Path
+from random import Random
+
+import cv2
+import numpy as np
+import openvino
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+
+from benchmarks import logistic
+from benchmarks import textless as fitting
+from ocr.image import decode
+from ocr.models import locate
+from ocr.types import Limits, Pixels
+from runners import textless
+from runners.base import Options
+from runners.openvino import OpenVinoRunner
+from tests.conftest import DATA
+
+
+def backbone(*, quantized: bool) -> openvino.Model:
+    """Maps of 1/2, 1/4 and 1/8 with a channel each, the means of their pixels, and a convolution of each, added up."""
+    given = ops.parameter([-1, 1, -1, -1], np.float32, name="given")
+    maps, halved = [], given
+    for _ in range(3):
+        halved = ops.avg_pool(halved, [2, 2], [0, 0], [0, 0], [2, 2], exclude_pad=True)
+        maps.append(halved)
+    rest = [*maps]
+    if quantized:
+        rest[2] = ops.fake_quantize(maps[2], np.float32(0), np.float32(255), np.float32(0), np.float32(1), 256)
+    one = np.ones((1, 1, 1, 1), dtype=np.float32)
+    total = None
+    for depth, value in enumerate(rest):
+        taken = ops.convolution(value, ops.constant(one), [1, 1], [0, 0], [0, 0], [1, 1], name=f"take{depth}")
+        scales = np.array([1, 1, 2 << depth, 2 << depth], dtype=np.float32)
+        fine = ops.interpolate(taken, scales, "nearest", "scales", [0] * 4, [0] * 4)
+        total = fine if total is None else ops.add(total, fine)
+    return openvino.Model([total], [given])
+
+
+PLANE = textless.Plane({"take2": [2.0], "take1": [1.0], "take0": []}, -60.0)
+
+
+def answer(model: openvino.Model, given: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.array(openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([given])[0])
+
+
+def means(given: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    height, width = given.shape
+    found: NDArray[np.float32] = given.reshape(height // size, size, width // size, size).mean(axis=(1, 3))
+    return found.repeat(size, 0).repeat(size, 1)
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.parametrize("brightness", [10.0, 19.0, 21.0, 200.0])
+def test_the_rest_is_computed_if_any_place_is_on_the_positive_side(quantized: bool, brightness: float) -> None:
+    given = np.zeros((24, 40), dtype=np.float32)
+    given[8:16, 24:32] = brightness
+    expected = answer(backbone(quantized=quantized), given[np.newaxis, np.newaxis])
+    found = answer(textless.ending_early(backbone(quantized=quantized), PLANE), given[np.newaxis, np.newaxis])
+    if (2 * means(given, 8) + means(given, 4)).max() > 60:
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+    else:
+        assert found.shape == (1, 1, 1, 1)
+        assert found.max() == 0
+
+
+@pytest.fixture(scope="module")
+def runner() -> OpenVinoRunner:
+    return OpenVinoRunner(Options("ppocrv6", threads=2, limits=Limits(2000, 10**8, 0.5)))
+
+
+def test_the_real_detector_has_the_same_map_or_none(runner: OpenVinoRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = locate("ppocrv6").detector
+    ending_early = runner.open_detector(path)
+    monkeypatch.setattr(textless, "plane", lambda _: None)
+    whole = runner.open_detector(path)
+    receipt = decode((DATA / "receipt.png").read_bytes(), needed_side=800, max_pixels=10**8).pixels
+    with_text = cv2.resize(receipt, (608, 800)).astype(np.uint8)
+    np.testing.assert_allclose(ending_early(with_text), whole(with_text), atol=0.1)
+    assert ending_early(with_text).max() > 0.9
+    grey = np.full((320, 416, 3), 128, dtype=np.uint8)
+    assert ending_early(grey).shape == (320, 416)
+    assert ending_early(grey).max() == 0 < whole(grey).max()
+
+
+def test_a_detector_that_is_not_known_has_no_plane() -> None:
+    assert textless.plane(locate("ppocrv4").detector) is None
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None)
+def test_a_short_text_changes_its_place_only(seed: int) -> None:
+    whole = np.full((160, 224, 3), 90, dtype=np.uint8)
+    snippets: list[Pixels] = [np.zeros((20, 70, 3), dtype=np.uint8)]
+    copy, place = fitting.with_text(whole, snippets, Random(seed))
+    assert copy.shape == whole.shape
+    changed = (copy != whole).any(axis=2)
+    assert changed[place].any()
+    changed[place] = False
+    assert not changed.any()
+
+
+def test_the_plane_is_fitted_on_photos_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "SHORT_TEXTS", 3)
+    monkeypatch.setattr(fitting, "SIZES", (1,))
+    monkeypatch.setattr(fitting, "GLANCE", 320)
+    monkeypatch.setattr(logistic, "STEPS", 4)
+    plain = np.full((240, 320, 3), 128, dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "plain.png"), plain)
+    (tmp_path / "receipt.png").write_bytes((DATA / "receipt.png").read_bytes())
+    line = {"quad": [[20, 20], [200, 20], [200, 60], [20, 60]], "text": "TEXT"}
+    rows = [
+        {"image": "receipt.png", "set": "receipts", "lines": [line]},
+        {"image": "plain.png", "set": "no-text", "lines": []},
+    ]
+    (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    path = locate("ppocrv6").detector
+    plane = fitting.fitted(path, tmp_path)
+    assert list(plane.weights) == list(fitting.CONVOLUTIONS)
+    assert [len(weights) for weights in plane.weights.values()] == [384, 192, 96, 0]
