@@ -11,7 +11,6 @@ always are, to see which columns of their lines are blank. For textless.json see
 import argparse
 import json
 import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -24,6 +23,7 @@ from tqdm import tqdm
 
 from benchmarks import logistic, photos
 from benchmarks import textless as texts
+from benchmarks.networks import Batch, compiled, rounded
 from ocr.models import fingerprint, locate
 from ocr.recognizer import TRAINED_WIDTH
 from ocr.types import BestClasses, Limits, planes
@@ -37,9 +37,6 @@ PHOTOS_PER_SET = 3
 SAMPLE = {"detector": 24, "recognizer": 80}
 SEEN = 100  # times; what a column that is not blank weighs for each that is
 SKIPPED = 1e-4  # of the columns that are not blank, the share that may be on the side of those that are
-
-Batch = NDArray[np.float32]
-Run = Callable[[Batch], list[NDArray[np.float32]]]
 
 
 def _options(model: str) -> Options:
@@ -74,12 +71,6 @@ def inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
             runner.read(photo.path.read_bytes())
     chance = random.Random(0)  # noqa: S311 - the same sample every time
     return {name: chance.sample(batches, min(SAMPLE[name], len(batches))) for name, batches in given.items()}
-
-
-def compiled(model: openvino.Model) -> Run:
-    """A network in floats, also where the processor has shorter ones."""
-    request = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
-    return lambda batch: [np.array(value) for value in request.infer({0: batch}).values()]
 
 
 def statistics(path: Path, batches: list[Batch], *, alone: bool) -> dict[str, int8.Given]:
@@ -120,11 +111,6 @@ def levels(low: NDArray[np.float32], high: NDArray[np.float32], node: openvino.N
     loudness = (node.input_value(1).get_node().data.astype(np.float32) ** 2).sum(axis=(0, 2, 3))
     best = int(np.argmin((loudness * (scales / (255 - zeros)) ** 2).sum(axis=1)))
     return int(zeros[best, 0]), rounded(scales[best])
-
-
-def rounded(values: NDArray[np.floating[Any]]) -> list[float]:
-    """To three digits."""
-    return [float(f"{value:.3g}") for value in values]
 
 
 def blank(path: Path, batches: list[Batch]) -> list[list[float]]:

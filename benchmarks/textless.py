@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from benchmarks import logistic, photos
+from benchmarks.networks import compiled, rounded
 from ocr.detector import MEAN_PROBABILITY, STRIDE, TEXT_PROBABILITY
 from ocr.image import decode
 from ocr.types import Pixels, planes
@@ -55,16 +56,11 @@ class Seen:
 def fitted(path: Path, folder: Path) -> textless.Plane:
     """The plane of the detector in a file."""
     model = openvino.Core().read_model(path)
-    taken = {node.get_friendly_name(): node.input_value(0) for node in model.get_ordered_ops() if node.get_input_size()}
-    maps = [taken[name] for name in CONVOLUTIONS[:-1]]
-    network = openvino.compile_model(
-        openvino.Model([model.get_results()[0].input_value(0), *maps], model.get_parameters()),
-        "CPU",
-        {"INFERENCE_PRECISION_HINT": "f32"},
-    ).create_infer_request()
+    maps = [given.get_source_output() for given in textless.given_to(CONVOLUTIONS[:-1], model)]
+    run = compiled(openvino.Model([model.get_results()[0].input_value(0), *maps], model.get_parameters()))
 
     def seen(pixels: Pixels, text: Place) -> Seen:
-        (probability,), *found = (value[0] for value in network.infer({0: planes(pixels)[np.newaxis]}).values())
+        (probability,), *found = (value[0] for value in run(planes(pixels)[np.newaxis]))
         height, width = found[-1].shape[1:]
         fine = [
             value.repeat(height // value.shape[1], axis=1).repeat(width // value.shape[2], axis=2) for value in found
@@ -84,7 +80,7 @@ def fitted(path: Path, folder: Path) -> textless.Plane:
     plane = fit(chain.from_iterable(pictures))
     plane[-1] -= np.quantile(lowest, LOST)
     ends = np.cumsum([value.get_partial_shape()[1].get_length() for value in maps])
-    weights = [[float(f"{weight:.3g}") for weight in part] for part in np.split(plane[:-1], ends[:-1])]
+    weights = [rounded(part) for part in np.split(plane[:-1], ends[:-1])]
     return textless.Plane(dict(zip(CONVOLUTIONS, [*weights, []], strict=True)), round(float(plane[-1]), 3))
 
 

@@ -8,7 +8,7 @@ backbone's maps, coarsest first, by the convolution that takes each. A map with 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,8 +37,7 @@ def plane(path: Path) -> Plane | None:
 
 def ending_early(model: openvino.Model, plane: Plane) -> openvino.Model:
     """A detector that answers a single zero in place of a map if no place is on the plane's positive side."""
-    taken = {node.get_friendly_name(): node.input(0) for node in model.get_ordered_ops() if node.get_input_size()}
-    inputs = [_before_quantization(taken[name]) for name in plane.weights]
+    inputs = [_before_quantization(given) for given in given_to(plane.weights, model)]
     maps = [given.get_source_output() for given in inputs]
     text = ops.reduce_max(sides(maps, plane), np.array([0, 1, 2, 3]))
     gate = ops.if_op(ops.greater(text, np.float32(0)).output(0))
@@ -53,6 +52,12 @@ def ending_early(model: openvino.Model, plane: Plane) -> openvino.Model:
         gate.set_input(value, parameter, None)
     found = gate.set_output(rest.get_results()[0], nothing.get_results()[0])
     return openvino.Model([found], model.get_parameters())
+
+
+def given_to(names: Iterable[str], model: openvino.Model) -> list[openvino.Input]:
+    """Where convolutions of these names take their maps."""
+    taken = {node.get_friendly_name(): node.input(0) for node in model.get_ordered_ops() if node.get_input_size()}
+    return [taken[name] for name in names]
 
 
 def sides(maps: Sequence[openvino.Output], plane: Plane) -> openvino.Node:

@@ -22,6 +22,7 @@ from runners import textless
 from runners.base import Options
 from runners.openvino import OpenVinoRunner
 from tests.conftest import DATA
+from tests.unit.test_rewrites import answer
 
 
 def backbone(*, quantized: bool) -> openvino.Model:
@@ -45,10 +46,6 @@ def backbone(*, quantized: bool) -> openvino.Model:
 
 
 PLANE = textless.Plane({"take2": [2.0], "take1": [1.0], "take0": []}, -60.0)
-
-
-def answer(model: openvino.Model, given: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.array(openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([given])[0])
 
 
 def means(given: NDArray[np.float32], size: int) -> NDArray[np.float32]:
