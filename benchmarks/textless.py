@@ -19,7 +19,7 @@ from benchmarks.networks import compiled, rounded
 from ocr.detector import MEAN_PROBABILITY, STRIDE, TEXT_PROBABILITY
 from ocr.image import decode
 from ocr.types import Pixels, planes
-from runners import textless
+from runners import exits, textless
 
 MODEL = "ppocrv6"
 CONVOLUTIONS = "Conv.54", "Conv.57", "Conv.60", "Conv.63"
@@ -56,7 +56,7 @@ class Seen:
 def fitted(path: Path, folder: Path) -> textless.Plane:
     """The plane of the detector in a file."""
     model = openvino.Core().read_model(path)
-    maps = [given.get_source_output() for given in textless.given_to(CONVOLUTIONS[:-1], model)]
+    maps = [given.get_source_output() for given in exits.given_to(CONVOLUTIONS[:-1], model)]
     run = compiled(openvino.Model([model.get_results()[0].input_value(0), *maps], model.get_parameters()))
 
     def seen(pixels: Pixels, text: Place) -> Seen:

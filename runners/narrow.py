@@ -6,18 +6,16 @@ text: constants take its place, as in runners.rows, so that it need not be compu
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
-from onnx.utils import Extractor
 
 from ocr.recognizer import STEP, TRAINED_WIDTH
 from runners import padding
+from runners.graph import Graph, cut, read
 
 Array = NDArray[np.float32]
 
@@ -26,17 +24,17 @@ SHARE, MASK, PADDING = "share", "mask", "padding"  # the inputs besides that of 
 
 def rewrite(path: Path) -> onnx.ModelProto:
     """The network of a recognizer that we know; it takes what guides() gives besides the lines."""
-    model = onnx.load(path)
-    del model.graph.value_info[:]  # shapes as they were
-    graph = _Graph(model.graph)
-    first, last = graph.tokens()
+    model = read(path)
+    graph = Graph(model.graph)
+    first, last = _tokens(graph)
     *means, column = padding.of(path)
     graph.add_inputs({SHARE: [1], MASK: ["columns and one"], PADDING: ["lines", 1, len(column)]})
-    for pool, mean in zip(graph.pools(), means, strict=True):
+    for pool, mean in zip(_pools(graph), means, strict=True):
         usual = graph.constant(mean.reshape(1, -1, 1, 1))
         graph.insert(pool, ("Sub", usual), ("Mul", SHARE), ("Add", usual))
-    for attention in graph.attentions():
-        graph.insert(attention, ("Add", MASK))
+    *attentions, _ = graph.nodes("Softmax")  # the last one makes probabilities
+    for attention in attentions:
+        graph.insert(attention.input[0], ("Add", MASK))
     graph.insert(last, ("Slice", *(graph.constant(np.array([value])) for value in (0, -1, 1))))
     graph.insert(first, ("Concat", PADDING), axis=1)
     return model
@@ -44,11 +42,7 @@ def rewrite(path: Path) -> onnx.ModelProto:
 
 def split(model: onnx.ModelProto) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """A recognizer in two: from lines to columns, (N, T, C), and from columns to the probabilities of all classes."""
-    columns = next(node for node in reversed(model.graph.node) if node.op_type == "MatMul").input[0]
-    given, answers = ([value.name for value in values] for values in (model.graph.input, model.graph.output))
-    model.graph.value_info.append(helper.make_tensor_value_info(columns, onnx.TensorProto.FLOAT, [None] * 3))
-    parts = Extractor(model)
-    return parts.extract_model(given, [columns]), parts.extract_model([columns], answers)
+    return cut(model, [Graph(model.graph).nodes("MatMul")[-1].input[0]], rank=3)
 
 
 def guides(path: Path, lines: int, width: int) -> dict[str, Array]:
@@ -67,71 +61,20 @@ def guides(path: Path, lines: int, width: int) -> dict[str, Array]:
     }
 
 
-class _Graph:
-    """A network to be changed."""
+def _pools(graph: Graph) -> Sequence[str]:
+    """The means over a whole feature map."""
+    nodes = graph.nodes("GlobalAveragePool", "ReduceMean")
+    return [node.output[0] for node in nodes if node.op_type == "GlobalAveragePool" or _axes(node) == [2, 3]]
 
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        self._graph = graph
-        self._copied = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity"}
 
-    def constant(self, value: NDArray[np.generic]) -> str:
-        """The name of a new constant."""
-        name = f"narrow.constant.{len(self._graph.initializer)}"
-        self._graph.initializer.append(numpy_helper.from_array(value, name))
-        return name
-
-    def add_inputs(self, shapes: Mapping[str, Sequence[int | str]]) -> None:
-        """Further inputs of floats."""
-        for name, shape in shapes.items():
-            self._graph.input.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
-
-    def insert(self, value: str, *operations: tuple[str, *tuple[str, ...]], **attributes: Any) -> None:
-        """Have those who take `value` take what operations on it give, each with its further inputs."""
-        takers = [node for node in self._graph.node if value in node.input]
-        place = list(self._graph.node).index(self._giver(value)) + 1
-        given = value
-        for kind, *others in operations:
-            node = helper.make_node(kind, [given, *others], [f"{given}.{kind}"], **attributes)
-            given = node.output[0]
-            self._graph.node.insert(place, node)
-            place += 1
-        for node in takers:
-            node.input[:] = [given if name == value else name for name in node.input]
-
-    def pools(self) -> Sequence[str]:
-        """The means over a whole feature map."""
-        nodes = [node for node in self._graph.node if node.op_type == "GlobalAveragePool" or _axes(node) == [2, 3]]
-        return [node.output[0] for node in nodes]
-
-    def tokens(self) -> tuple[str, str]:
-        """The columns as they enter the transformer, (N, T, C), and as they leave its last norm."""
-        first, *_, last = (node for node in self._graph.node if _axes(node) == [-1])
-        leaving = last.output[0]
-        for kind in ("Add", "Sqrt", "Div", "Mul", "Add"):  # mean of squares to norm
-            leaving = self._taker(leaving, kind).output[0]
-        return self._origin(first.input[0]), leaving
-
-    def attentions(self) -> Sequence[str]:
-        """What the softmax of each attention is given, (N, heads, T, T)."""
-        *attentions, _ = (node.input[0] for node in self._graph.node if node.op_type == "Softmax")
-        return attentions
-
-    def _giver(self, value: str) -> onnx.NodeProto:
-        giver: onnx.NodeProto = next(node for node in self._graph.node if value in node.output)
-        return giver
-
-    def _origin(self, value: str) -> str:
-        """What a value is a copy of."""
-        while value in self._copied:
-            value = self._copied[value]
-        return value
-
-    def _taker(self, value: str, kind: str) -> onnx.NodeProto:
-        """The operation of a kind that takes a value or a copy of it."""
-        nodes = (node for node in self._graph.node if node.op_type == kind)
-        taker: onnx.NodeProto = next(node for node in nodes if value in map(self._origin, node.input))
-        return taker
+def _tokens(graph: Graph) -> tuple[str, str]:
+    """The columns as they enter the transformer, (N, T, C), and as they leave its last norm."""
+    first, *_, last = (node for node in graph.nodes("ReduceMean") if _axes(node) == [-1])
+    leaving = last.output[0]
+    for kind in ("Add", "Sqrt", "Div", "Mul", "Add"):  # mean of squares to norm
+        leaving = next(node.output[0] for node in graph.takers(leaving) if node.op_type == kind)
+    return graph.origin(first.input[0]), leaving
 
 
 def _axes(node: onnx.NodeProto) -> Sequence[int]:
-    return next((value.ints for value in node.attribute if value.name == "axes" and node.op_type == "ReduceMean"), ())
+    return next((value.ints for value in node.attribute if value.name == "axes"), ())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ocr.recognizer import NarrowRecognizer
 from ocr.types import Recognize, TextMap
-from runners import blanks, padding
+from runners import blanks, padding, textless
 from runners.pipeline import Network, OpenRecognizer, PipelineRunner, best_classes, charset, text_map
 
 ALIKE = 48  # pixels; for ONNX Runtime so many more are another pass
@@ -22,7 +22,13 @@ class OnnxRunner(PipelineRunner):
     """ONNX Runtime's CPU provider."""
 
     def open_detector(self, path: Path) -> TextMap:
-        return text_map(self.network(self.session(path)))
+        plane = textless.plane(path)
+        if plane is None:
+            return text_map(self.network(self.session(path)))
+        from runners import graph, onnx_rewrites  # noqa: PLC0415 - as below
+
+        model = onnx_rewrites.ending_early(onnx_rewrites.without_dead_channels(graph.read(path)), plane)
+        return text_map(self.network(self.session(model.SerializeToString())))
 
     def open_recognizer(self, path: Path) -> OpenRecognizer:
         session = self.session(path)

@@ -11,7 +11,7 @@ from openvino.preprocess import PrePostProcessor
 
 from ocr.rows import FULL, SMALL, RowRecognizer
 from ocr.types import BestClasses, Pixels, Recognize, TextMap
-from runners import blanks, int8, padding, rewrites, rows, textless
+from runners import blanks, exits, int8, padding, rewrites, rows, textless
 from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner, charset
 
@@ -33,7 +33,7 @@ class OpenVinoRunner(PipelineRunner):
     def open_detector(self, path: Path) -> TextMap:
         model = rewrites.excited_at_once(rewrites.without_transposed_convolutions(self._read(path)))
         if plane := textless.plane(path):
-            model = textless.ending_early(model, plane)
+            model = exits.ending_early(model, plane)
         build = PrePostProcessor(model)
         build.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
         build.input().model().set_layout(openvino.Layout("NCHW"))

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from ocr.recognizer import SPACE
+from runners import dead
 
 Array = NDArray[np.float32]
-NOTHING = 1e-3  # weights below, and a bias, are what training left of a channel that was of no use
-BLOCK = 16  # channels that a processor computes at once
 MOST_MAPS = 4  # a convolution of so many on one another takes as long as their own; of more, these would take longer
 DIGIT = 256  # the largest whole number up to which bfloat16 holds them all
 ACTIVATIONS = ["Add", "Relu"], ["Add", "Add", "Divide", "Erf", "Multiply", "Multiply"]
@@ -103,12 +102,10 @@ def _drop_dead_channels(first: openvino.Node) -> None:
     biased = target.get_node()
     taken = _behind(biased).input(1)
     weights, bias = first.input(1), biased.input(1 - target.get_index())
-    largest = np.maximum(np.abs(_constant(weights)).max(axis=(1, 2, 3)), np.abs(_constant(bias)).reshape(-1))
-    dead = np.flatnonzero(largest < NOTHING)
-    dead = dead[: len(dead) // BLOCK * BLOCK]
-    if 0 < len(dead) < len(largest):
+    dropped = dead.channels(_constant(weights), _constant(bias))
+    if dropped.size:
         for given, axis in (weights, 0), (bias, 1), (taken, 1):
-            left = np.ascontiguousarray(np.delete(_constant(given), dead, axis))
+            left = np.ascontiguousarray(np.delete(_constant(given), dropped, axis))
             given.replace_source_output(ops.constant(left).output(0))
 
 

@@ -18,7 +18,7 @@ from benchmarks import textless as fitting
 from ocr.image import decode
 from ocr.models import locate
 from ocr.types import Limits, Pixels
-from runners import textless
+from runners import exits, textless
 from runners.base import Options
 from runners.openvino import OpenVinoRunner
 from tests.conftest import DATA
@@ -60,7 +60,7 @@ def test_the_rest_is_computed_if_any_place_is_on_the_positive_side(quantized: bo
     given = np.zeros((24, 40), dtype=np.float32)
     given[8:16, 24:32] = brightness
     expected = answer(backbone(quantized=quantized), given[np.newaxis, np.newaxis])
-    found = answer(textless.ending_early(backbone(quantized=quantized), PLANE), given[np.newaxis, np.newaxis])
+    found = answer(exits.ending_early(backbone(quantized=quantized), PLANE), given[np.newaxis, np.newaxis])
     if (2 * means(given, 8) + means(given, 4)).max() > 60:
         np.testing.assert_allclose(found, expected, atol=1e-4)
     else:
