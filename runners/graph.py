@@ -1,6 +1,7 @@
 """Networks of ONNX files, to be changed before ONNX Runtime loads them."""
 
 import itertools
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,14 @@ class Graph:
         """All operations of some kinds, in their order."""
         return [node for node in self._graph.node if node.op_type in kinds]
 
-    def takers(self, value: str) -> Sequence[onnx.NodeProto]:
-        """The operations, but copying, that take a value or a copy of it."""
-        nodes = (node for node in self._graph.node if node.op_type != "Identity")
-        return [node for node in nodes if value in map(self.origin, node.input)]
+    def takers(self) -> Mapping[str, Sequence[onnx.NodeProto]]:
+        """By value, the operations, but copying, that take it or a copy of it."""
+        found: defaultdict[str, list[onnx.NodeProto]] = defaultdict(list)
+        for node in self._graph.node:
+            if node.op_type != "Identity":
+                for value in {self.origin(name) for name in node.input}:
+                    found[value].append(node)
+        return found
 
     def origin(self, value: str) -> str:
         """What a value is a copy of."""

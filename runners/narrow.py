@@ -70,9 +70,9 @@ def _pools(graph: Graph) -> Sequence[str]:
 def _tokens(graph: Graph) -> tuple[str, str]:
     """The columns as they enter the transformer, (N, T, C), and as they leave its last norm."""
     first, *_, last = (node for node in graph.nodes("ReduceMean") if _axes(node) == [-1])
-    leaving = last.output[0]
+    leaving, takers = last.output[0], graph.takers()
     for kind in ("Add", "Sqrt", "Div", "Mul", "Add"):  # mean of squares to norm
-        leaving = next(node.output[0] for node in graph.takers(leaving) if node.op_type == kind)
+        leaving = next(node.output[0] for node in takers[leaving] if node.op_type == kind)
     return graph.origin(first.input[0]), leaving
 
 

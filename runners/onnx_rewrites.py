@@ -1,6 +1,6 @@
 """Detectors rewritten so that ONNX Runtime needs less time for the same answer (docs/adr/0010, 0020)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -15,20 +15,25 @@ ACTIVATIONS = ["Add", "Relu"], ["Add", "Add", "Div", "Erf", "Mul", "Mul"]
 """What adding a bias is followed by where it is ReLU or GELU, in alphabetical order."""
 
 
+Takers = Mapping[str, Sequence[onnx.NodeProto]]
+"""As of Graph.takers()."""
+
+
 def without_dead_channels(model: onnx.ModelProto) -> onnx.ModelProto:
     """A network without the channels between two convolutions that are zero whatever it is given."""
     graph = Graph(model.graph)
+    takers = graph.takers()
     for node in graph.nodes("Conv"):
         with suppress(ValueError):  # not of that kind
-            _drop_dead_channels(graph, node)
+            _drop_dead_channels(graph, takers, node)
     return model
 
 
-def _drop_dead_channels(graph: Graph, first: onnx.NodeProto) -> None:
+def _drop_dead_channels(graph: Graph, takers: Takers, first: onnx.NodeProto) -> None:
     """Take the channels that are zero from a convolution, its bias, and the convolution behind it."""
     _, weights = first.input
-    (biased,) = graph.takers(first.output[0])
-    taken = _behind(graph, biased)
+    (biased,) = takers[first.output[0]]
+    taken = _behind(graph, takers, biased)
     (bias,) = (value for value in biased.input if graph.origin(value) != first.output[0])
     dropped = dead.channels(graph.number(weights), graph.number(bias))
     if dropped.size:
@@ -37,11 +42,11 @@ def _drop_dead_channels(graph: Graph, first: onnx.NodeProto) -> None:
             node.input[:] = [left if name == constant else name for name in node.input]
 
 
-def _behind(graph: Graph, biased: onnx.NodeProto) -> onnx.NodeProto:
+def _behind(graph: Graph, takers: Takers, biased: onnx.NodeProto) -> onnx.NodeProto:
     """The convolution that alone is given the ReLU or GELU of a sum; ValueError if there is none."""
     between, ends = [biased], []
     for node in between:  # to which those are added that take what it gives
-        for taker in graph.takers(node.output[0]):
+        for taker in takers[node.output[0]]:
             if taker.op_type == "Conv":
                 ends.append(taker)
             elif taker not in between:
