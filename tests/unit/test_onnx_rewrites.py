@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -10,15 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper
 
-from ocr.image import decode
-from ocr.models import locate
-from ocr.types import Limits
 from runners import textless
-from runners.base import Options
 from runners.graph import Graph
-from runners.onnx import OnnxRunner
 from runners.onnx_rewrites import ending_early, without_dead_channels
-from tests.conftest import DATA
 from tests.unit.test_rewrites import random
 
 Step = Callable[[Graph, str], str]
@@ -145,18 +138,3 @@ def test_the_rest_is_computed_if_any_place_is_on_the_positive_side(
     expected = answer(network(1, halves), given) if text else np.zeros((1, 1, 1, 1))
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert found.shape == expected.shape
-
-
-def test_the_real_detector_has_the_same_map_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    runner = OnnxRunner(Options("ppocrv6", threads=2, limits=Limits(2000, 10**8, 0.5)))
-    path = locate("ppocrv6").detector
-    rewritten = runner.open_detector(path)
-    monkeypatch.setattr(textless, "plane", lambda _: None)
-    whole = runner.open_detector(path)
-    receipt = decode((DATA / "receipt.png").read_bytes(), needed_side=800, max_pixels=10**8).pixels
-    with_text = cv2.resize(receipt, (608, 800)).astype(np.uint8)
-    np.testing.assert_allclose(rewritten(with_text), whole(with_text), atol=1e-4)
-    assert rewritten(with_text).max() > 0.9
-    grey = np.full((320, 416, 3), 128, dtype=np.uint8)
-    assert rewritten(grey).shape == (320, 416)
-    assert rewritten(grey).max() == 0 < whole(grey).max()

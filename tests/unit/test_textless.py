@@ -20,7 +20,9 @@ from ocr.models import locate
 from ocr.types import Limits, Pixels
 from runners import exits, textless
 from runners.base import Options
+from runners.onnx import OnnxRunner
 from runners.openvino import OpenVinoRunner
+from runners.pipeline import PipelineRunner
 from tests.conftest import DATA
 from tests.unit.test_rewrites import answer
 
@@ -68,19 +70,18 @@ def test_the_rest_is_computed_if_any_place_is_on_the_positive_side(quantized: bo
         assert found.max() == 0
 
 
-@pytest.fixture(scope="module")
-def runner() -> OpenVinoRunner:
-    return OpenVinoRunner(Options("ppocrv6", threads=2, limits=Limits(2000, 10**8, 0.5)))
-
-
-def test_the_real_detector_has_the_same_map_or_none(runner: OpenVinoRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("kind", "tolerance"), [(OpenVinoRunner, 0.1), (OnnxRunner, 1e-4)])  # 0.1: 8 bits
+def test_the_real_detector_has_the_same_map_or_none(
+    kind: type[PipelineRunner], tolerance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = kind(Options("ppocrv6", threads=2, limits=Limits(2000, 10**8, 0.5)))
     path = locate("ppocrv6").detector
     ending_early = runner.open_detector(path)
     monkeypatch.setattr(textless, "plane", lambda _: None)
     whole = runner.open_detector(path)
     receipt = decode((DATA / "receipt.png").read_bytes(), needed_side=800, max_pixels=10**8).pixels
     with_text = cv2.resize(receipt, (608, 800)).astype(np.uint8)
-    np.testing.assert_allclose(ending_early(with_text), whole(with_text), atol=0.1)
+    np.testing.assert_allclose(ending_early(with_text), whole(with_text), atol=tolerance)
     assert ending_early(with_text).max() > 0.9
     grey = np.full((320, 416, 3), 128, dtype=np.uint8)
     assert ending_early(grey).shape == (320, 416)
