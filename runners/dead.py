@@ -10,8 +10,10 @@ BLOCK = 16  # channels that a processor computes at once
 def channels(weights: NDArray[np.float32], bias: NDArray[np.float32]) -> NDArray[np.intp]:
     """Those that a convolution need not compute, in sixteens: none of them if all are zero.
 
-    `weights` are (channels, ...), `bias` has one for each of them.
+    `weights` are (channels, inputs, height, width), `bias` is (1, channels, 1, 1); ValueError if it is not.
     """
+    if bias.shape != (1, len(weights), 1, 1):
+        raise ValueError("not a number for each channel")
     largest = np.maximum(np.abs(weights).max(axis=(1, 2, 3)), np.abs(bias).reshape(-1))
     dead = np.flatnonzero(largest < NOTHING)
     return dead[: len(dead) // BLOCK * BLOCK if len(dead) < len(largest) else 0]

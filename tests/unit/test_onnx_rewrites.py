@@ -50,17 +50,27 @@ def gelu(graph: Graph, value: str, shift: NDArray[np.float32] = ONE) -> str:
 
 
 def dying(
-    activation: Step, *, dead: int, copied: bool = False, also: Step | None = None, own_bias: bool = False
+    activation: Step,
+    *,
+    dead: int,
+    copied: bool = False,
+    also: Step | None = None,
+    shape: tuple[int, ...] = (1, 48, 1, 1),
 ) -> onnx.ModelProto:
-    """Two convolutions with 48 channels between them, the first of which are dead; `also` takes these too."""
+    """Two convolutions with 48 channels between them, the first of which are dead; `also` takes these too.
+
+    `shape` is that of the first one's bias.
+    """
     weights, bias = random(48, 3, 1, 1), random(1, 48, 1, 1)
     weights[:dead] *= 1e-6
     bias[:, :dead] *= 1e-6
 
     def make(graph: Graph, given: str) -> list[str]:
-        further = [graph.constant(np.zeros(48, dtype=np.float32))] if own_bias else []
-        grown = graph.add("Conv", given, graph.constant(weights), *further)
-        biased = graph.add("Add", graph.constant(bias), grown)
+        if len(shape) == 1:  # the convolution's own
+            biased = graph.add("Conv", given, graph.constant(weights), graph.constant(bias.reshape(shape)))
+        else:
+            grown = graph.add("Conv", given, graph.constant(weights))
+            biased = graph.add("Add", graph.constant(bias.reshape(shape)), grown)
         between = activation(graph, graph.add("Identity", biased) if copied else biased)
         found = [graph.add("Conv", between, graph.constant(random(5, 48, 3, 3)))]
         return [*found, also(graph, between)] if also else found
@@ -95,7 +105,8 @@ def sigmoid(graph: Graph, value: str) -> str:
         dying(lambda graph, value: gelu(graph, value, random(1, 48, 1, 1)), dead=20),
         dying(relu, dead=20, also=sigmoid),
         dying(relu, dead=20, also=lambda _, value: value),
-        dying(relu, dead=20, own_bias=True),
+        dying(relu, dead=20, shape=(48,)),
+        dying(relu, dead=20, shape=(48, 1, 1)),
         dying(relu, dead=48),
     ],
 )

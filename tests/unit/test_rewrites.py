@@ -185,14 +185,24 @@ def gelu(given: openvino.Output) -> openvino.Node:
 Activation = Callable[[openvino.Output], openvino.Node]
 
 
-def dying(activation: Activation, *, dead: int, also: Activation | None = None, copied: bool = False) -> openvino.Model:
-    """Two convolutions with 48 channels between them, the first of which are dead; `also` takes these too."""
+def dying(
+    activation: Activation,
+    *,
+    dead: int,
+    also: Activation | None = None,
+    copied: bool = False,
+    shape: tuple[int, ...] = (1, 48, 1, 1),
+) -> openvino.Model:
+    """Two convolutions with 48 channels between them, the first of which are dead; `also` takes these too.
+
+    `shape` is that of the first one's bias.
+    """
     given = ops.parameter([-1, 3, -1, -1], np.float32)
     weights, bias = random(48, 3, 1, 1), random(1, 48, 1, 1)
     weights[:dead] *= 1e-5
     bias[:, :dead] *= 1e-5
     sides = [1, 1], [0, 0], [0, 0], [1, 1]
-    biased = ops.add(ops.constant(bias), ops.convolution(given, ops.constant(weights), *sides))
+    biased = ops.add(ops.constant(bias.reshape(shape)), ops.convolution(given, ops.constant(weights), *sides))
     between = activation((identity(biased) if copied else biased).output(0))
     results = [ops.convolution(between, ops.constant(random(5, 48, 3, 3)), *sides)]
     return openvino.Model(results + ([also(between.output(0))] if also else []), [given])
@@ -222,6 +232,7 @@ def test_channels_that_are_zero_are_dropped(activation: Activation, dead: int, l
         dying(lambda value: ops.add(ops.relu(value), np.float32(1)), dead=20),
         dying(lambda value: gelu(ops.add(value, random(1, 48, 1, 1)).output(0)), dead=20),
         dying(ops.relu, dead=20, also=ops.abs),
+        dying(ops.relu, dead=20, shape=(48, 1, 1)),
         dying(ops.relu, dead=48),
     ],
 )
