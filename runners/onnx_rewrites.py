@@ -14,7 +14,6 @@ from runners.textless import Plane
 ACTIVATIONS = ["Add", "Relu"], ["Add", "Add", "Div", "Erf", "Mul", "Mul"]
 """What adding a bias is followed by where it is ReLU or GELU, in alphabetical order."""
 
-
 Takers = Mapping[str, Sequence[onnx.NodeProto]]
 """As of Graph.takers()."""
 
@@ -34,6 +33,8 @@ def _drop_dead_channels(graph: Graph, takers: Takers, first: onnx.NodeProto) -> 
     _, weights = first.input
     (biased,) = takers[first.output[0]]
     taken = _behind(graph, takers, biased)
+    if _group(first) != 1 or _group(taken) != 1:
+        raise ValueError("channel by channel")
     (bias,) = (value for value in biased.input if graph.origin(value) != first.output[0])
     dropped = dead.channels(graph.number(weights), graph.number(bias))
     if dropped.size:
@@ -54,10 +55,12 @@ def _behind(graph: Graph, takers: Takers, biased: onnx.NodeProto) -> onnx.NodePr
     (end,) = ends
     given = {node.output[0] for node in between}
     others = {graph.origin(value) for node in between[1:] for value in node.input} - given
-    if sorted(node.op_type for node in between) not in ACTIVATIONS or any(map(graph.is_answer, given)):
+    if (
+        sorted(node.op_type for node in between) not in ACTIVATIONS
+        or any(map(graph.is_answer, given))
+        or any(graph.number(value).ndim for value in others)
+    ):
         raise ValueError("neither ReLU nor GELU")
-    if _group(end) != 1 or any(graph.number(value).ndim for value in others):
-        raise ValueError("channel by channel")
     return end
 
 
