@@ -70,9 +70,18 @@ def test_small_text_is_looked_at_more_closely_and_only_there() -> None:
         assert abs(top + height / 2 - (bar[1] + bar[3] / 2)) < 6
 
 
-def test_tiny_text_brings_a_look_at_the_whole_photo() -> None:
-    _, shapes, _ = find(jpeg(page(2400, 1800, (400, 300, 600, 14))))
-    assert sum(area(shape) for shape in shapes[1:]) >= 2016 * 1504
+def test_around_tiny_text_the_look_reaches_farther_because_the_glance_misses_its_neighbours() -> None:
+    tiny, thin = (400, 300, 600, 14), (400, 440, 600, 4)
+    boxes, shapes, _ = find(jpeg(page(2400, 1800, tiny, thin)))
+    assert len(boxes) == 2
+    assert find(jpeg(page(2400, 1800, thin)))[0] == []  # the glance does not see it
+    assert sum(area(shape) for shape in shapes[1:]) < 2016 * 1504 / 4
+
+
+def test_a_look_at_tiny_text_is_as_close_as_one_at_the_whole_photo() -> None:
+    _, (_, look), _ = find(jpeg(page(2400, 1800, (400, 300, 600, 14))))
+    seen = 600 + 2 * 200  # pixels of the photo that the look is wide
+    assert 0.9 * seen * 2000 / 2400 < look[1] < 1.1 * seen * 2000 / 2400
 
 
 def test_a_look_that_finds_far_smaller_lines_is_followed_by_a_closer_one() -> None:
