@@ -1,5 +1,6 @@
 """The real thing: `make serve` in a fresh copy of the project, with the engine and the model that users get."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -8,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def environment(**more: str) -> dict[str, str]:
 MAKE_SERVE = ["make", "serve", f"VENV={VENV}", "TARGET=test", f"PYTHON={sys.executable}"]
 
 
-@contextmanager
+@contextlib.contextmanager
 def started(
     command: list[str], folder: Path, log: Path, probe: str = "/readyz", **more: str
 ) -> Iterator[tuple[subprocess.Popen[str], int]]:
@@ -105,25 +105,29 @@ def started(
 def wait_until_ready(port: int, process: subprocess.Popen[str], log: Path, probe: str = "/readyz") -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
-        try:
+        with contextlib.suppress(httpx.TransportError):
             if httpx.get(f"http://127.0.0.1:{port}{probe}", timeout=5).status_code == 200:
                 return
-        except httpx.TransportError:
-            time.sleep(0.1)
+        time.sleep(0.1)  # also between answers: the model is being loaded
     pytest.fail(f"the service did not start:\n{log.read_text('utf-8')}")
 
 
-def until_taken_in(served: Served, photos: int) -> None:
-    """Wait until so many photos wait, are being read, or have been since the service was started."""
+def taken_in(served: Served) -> float:
+    """How many photos wait, are being read, or have been since the service was started."""
+    lines = httpx.get(f"{served.url}/metrics", headers=served.headers).text.splitlines()
+    names = (
+        "mtphotos_ocr_photos_reading ",
+        "mtphotos_ocr_photos_waiting ",
+        'mtphotos_ocr_photos_total{outcome="read"}',
+    )
+    return sum(float(line.split()[1]) for line in lines if line.startswith(names))
+
+
+def until_taken_in(served: Served, photos: float) -> None:
+    """Wait until so many photos are taken in."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
-        lines = httpx.get(f"{served.url}/metrics", headers=served.headers).text.splitlines()
-        names = (
-            "mtphotos_ocr_photos_reading ",
-            "mtphotos_ocr_photos_waiting ",
-            'mtphotos_ocr_photos_total{outcome="read"}',
-        )
-        if sum(float(line.split()[1]) for line in lines if line.startswith(names)) >= photos:
+        if taken_in(served) >= photos:
             return
         time.sleep(0.05)
     pytest.fail("the photos were not taken in")
@@ -143,9 +147,3 @@ def run(folder: Path, probe: str = "/readyz", **more: str) -> Iterator[Served]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A service that the tests of this folder share."""
     yield from run(tmp_path_factory.mktemp("served") / "project")
-
-
-@pytest.fixture
-def own_served(tmp_path: Path) -> Iterator[Served]:
-    """A service of the test's own, to be ended by it."""
-    yield from run(tmp_path / "project")

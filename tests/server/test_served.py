@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from PIL import Image
 
 from tests.conftest import DATA, PICTURES
 from tests.pictures import KINDS, OTHERS
-from tests.server.conftest import ROOT, Served, environment, free_port, until_taken_in, wait_until_ready
+from tests.server.conftest import ROOT, Served, environment, free_port, started, until_taken_in, wait_until_ready
 
 RECEIPT = DATA / "receipt.png"
 LARGE = DATA / "large.jpg"
@@ -86,9 +87,9 @@ def test_check_answers_at_once_while_large_photos_are_read(served: Served) -> No
     with ThreadPoolExecutor(8) as pool, httpx.Client(base_url=served.url, headers=served.headers) as client:
         reading = [pool.submit(read, served, LARGE) for _ in range(8)]
         while not all(future.done() for future in reading):
-            started = time.perf_counter()
+            start = time.perf_counter()
             assert client.post("/check").json()["result"] == "pass"
-            waits.append(time.perf_counter() - started)
+            waits.append(time.perf_counter() - start)
             time.sleep(0.05)
     assert [future.result() for future in reading] == [PICTURES["large.jpg"]] * 8
     assert len(waits) > 8
@@ -116,60 +117,51 @@ def test_a_killed_child_is_replaced_and_its_photos_are_read(served: Served) -> N
         assert [future.result() for future in reading] == [PICTURES["receipt.png"]] * 4
 
 
-def test_sigterm_answers_what_is_in_flight_and_leaves_nothing_behind(own_served: Served) -> None:
-    family = [own_served.worker(), own_served.child()]
-    with ThreadPoolExecutor(10) as pool:
-        reading = [pool.submit(read, own_served, picture) for picture in [LARGE, RECEIPT] * 5]
-        until_taken_in(own_served, 10)
-        os.killpg(own_served.process.pid, signal.SIGTERM)
-        texts = [future.result() for future in reading]
-    assert texts == [PICTURES["large.jpg"], PICTURES["receipt.png"]] * 5
-    own_served.process.wait(30)
-    assert psutil.wait_procs(family, 10)[1] == []
-
-
-def test_the_child_ends_with_a_worker_that_is_killed(own_served: Served) -> None:
-    child = own_served.child()
-    own_served.worker().kill()
-    psutil.wait_procs([child], 10)
-    assert not child.is_running()
-
-
-@pytest.mark.parametrize("key", [None, "", "  "])
-def test_without_a_key_it_refuses_to_start_with_one_line(key: str | None, tmp_path: Path) -> None:
-    more = {} if key is None else {"API_AUTH_KEY": key}
-    started = subprocess.run(
+def test_without_a_key_it_refuses_to_start_with_one_line(tmp_path: Path) -> None:
+    ran = subprocess.run(
         [sys.executable, "-m", "bentoml", "serve", "service:OcrService", "--working-dir", str(ROOT)],
         cwd=tmp_path,
-        env=environment(HTTP_PORT=str(free_port()), **more),
+        env=environment(HTTP_PORT=str(free_port())),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert started.returncode == 1
-    assert "mtphotos-ocr cannot start: set API_AUTH_KEY to a long random text" in started.stderr
-    assert "Traceback" not in started.stdout + started.stderr
+    assert ran.returncode == 1
+    assert "mtphotos-ocr cannot start: set API_AUTH_KEY to a long random text" in ran.stderr
+    assert "Traceback" not in ran.stdout + ran.stderr
 
 
-def test_bentoml_serve_alone_serves_the_same(tmp_path: Path) -> None:
-    port, log = free_port(), tmp_path / "serve.log"
-    with log.open("w") as out:
-        serving = subprocess.Popen(
-            [sys.executable, "-m", "bentoml", "serve"],
-            cwd=ROOT,
-            env=environment(API_AUTH_KEY="key", HTTP_PORT=str(port)),
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    try:
-        wait_until_ready(port, serving, log)
-        checked = httpx.post(f"http://127.0.0.1:{port}/check", headers={"api-key": "key"}).json()
-        assert checked["result"] == "pass"
-    finally:
-        serving.terminate()
-        serving.wait(30)
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """What `bentoml serve` serves without make, until a test ends it."""
+    log = tmp_path_factory.mktemp("alone") / "serve.log"
+    with started([sys.executable, "-m", "bentoml", "serve"], ROOT, log, API_AUTH_KEY="key") as (process, port):
+        yield Served(port, "key", process, log, ROOT)
+
+
+def test_bentoml_serve_alone_serves_the_same(alone: Served) -> None:
+    assert alone.post("/check").json()["result"] == "pass"
+
+
+def test_a_killed_worker_takes_its_child_along_and_is_replaced(alone: Served) -> None:
+    worker, child = alone.worker(), alone.child()
+    worker.kill()
+    assert psutil.wait_procs([worker, child], 10)[1] == []
+    wait_until_ready(alone.port, alone.process, alone.log)
+    assert read(alone, RECEIPT) == PICTURES["receipt.png"]
+
+
+def test_sigterm_answers_what_is_in_flight_and_leaves_nothing_behind(alone: Served) -> None:
+    family = [alone.worker(), alone.child()]
+    with ThreadPoolExecutor(10) as pool:
+        reading = [pool.submit(read, alone, picture) for picture in [LARGE, RECEIPT] * 5]
+        until_taken_in(alone, 10)
+        os.killpg(alone.process.pid, signal.SIGTERM)
+        texts = [future.result() for future in reading]
+    assert texts == [PICTURES["large.jpg"], PICTURES["receipt.png"]] * 5
+    alone.process.wait(30)
+    assert psutil.wait_procs(family, 10)[1] == []
 
 
 def test_a_client_that_hangs_up_leaves_its_place_to_the_next(served: Served) -> None:
@@ -187,7 +179,7 @@ def test_a_client_that_hangs_up_leaves_its_place_to_the_next(served: Served) -> 
 
 
 def test_a_wrong_setting_is_one_line_too(tmp_path: Path) -> None:
-    started = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-m", "bentoml", "serve", "service:OcrService", "--working-dir", str(ROOT)],
         cwd=tmp_path,
         env=environment(API_AUTH_KEY="key", OCR_RUNNER="tpu"),
@@ -196,9 +188,9 @@ def test_a_wrong_setting_is_one_line_too(tmp_path: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert started.returncode == 1
-    assert "mtphotos-ocr cannot start: OCR_RUNNER: Input should be 'auto', 'openvino'" in started.stderr
-    assert "Traceback" not in started.stdout + started.stderr
+    assert ran.returncode == 1
+    assert "mtphotos-ocr cannot start: OCR_RUNNER: Input should be 'auto', 'openvino'" in ran.stderr
+    assert "Traceback" not in ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
