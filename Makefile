@@ -19,7 +19,8 @@ BUILT := $(or $(TARGET),openvino)
 INSTALLED := $(patsubst $(VENV)/%.installed,%,$(firstword $(wildcard $(VENV)/*.installed)))
 ifneq (,$(INSTALLED))
 TARGET ?= $(INSTALLED)
-else ifneq (,$(filter Linux-x86_64 Linux-aarch64 Darwin-arm64,$(shell uname -sm | tr ' ' -)))
+else ifeq (yes,$(shell case "$$(uname -sm)" in ("Linux x86_64"|"Darwin arm64") echo yes;; \
+	("Linux aarch64") printf 'glibc 2.35\n%s\n' "$$(getconf GNU_LIBC_VERSION)" | sort -CV && echo yes;; esac))
 TARGET ?= openvino
 else
 TARGET ?= onnx
@@ -126,8 +127,9 @@ clean: ## remove the environments
 	rm -rf $(VENV) $(TEST_VENV) $(FUZZ_VENV) $(MMOCR_VENV) $(AIGES_VENV) $(LOCK_VENV)
 
 key: # a fresh one in .env, unless there is one there or in the environment
-	@test -n "$$API_AUTH_KEY" || grep -qs '^ *\(export \)\?API_AUTH_KEY *= *[^ ]' .env || { umask 077; \
-	fresh=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(24))') && echo "API_AUTH_KEY=$$fresh" >>.env; }
+	@test -n "$$API_AUTH_KEY" || grep -qs "^ *\(export \)\?API_AUTH_KEY *= *[\"']\?[^[:space:]\"']" .env || { umask 077; \
+	fresh=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(24))') && \
+	{ test -z "$$(tail -c 1 .env 2>/dev/null)" || echo; echo "API_AUTH_KEY=$$fresh"; } >>.env && chmod 600 .env; }
 
 # One rule for each environment: its name, then what is installed there. It is made anew when the pins change.
 requirements/%.txt:

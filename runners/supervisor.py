@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Coroutine, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
@@ -209,7 +210,8 @@ class Supervisor:
         if self._release:
             self._release.cancel()
         if self._bounds.idle and self._process and not self.users:
-            self._release = asyncio.get_running_loop().call_later(self._bounds.idle, self._end_idle)
+            later = asyncio.get_running_loop().call_later
+            self._release = later(self._bounds.idle, self._end_idle, context=Context())  # of no request
 
     def _end_idle(self) -> None:
         # No photo can slip in between the look at `users` and the handing over: nothing is awaited here.

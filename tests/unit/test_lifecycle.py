@@ -46,6 +46,20 @@ def test_an_idle_child_ends_and_the_next_photo_starts_it_again(options: Options)
     with_reader(options, use, bounds=Bounds(2, 30, IDLE))
 
 
+def test_its_end_is_logged_with_the_id_of_no_request(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
+    async def use(reader: Reader) -> None:
+        logs.request_id.set("of-a-photo")
+        await texts(reader, (1, 2, 3))
+        await until(lambda: reader.state().restarts["idle"] == 1)
+
+    propagate, handlers = logs.log.propagate, logs.log.handlers
+    logs.configure("text")
+    with_reader(options, use, bounds=Bounds(2, 30, IDLE))
+    logs.log.propagate, logs.log.handlers = propagate, handlers
+    (ended,) = [line for line in capsys.readouterr().out.splitlines() if "the child process ends" in line]
+    assert ended.endswith(" request=-")
+
+
 def test_a_child_that_no_photo_has_come_to_ends_too(options: Options) -> None:
     async def use(reader: Reader) -> None:
         await reader.start()

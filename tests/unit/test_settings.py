@@ -202,15 +202,49 @@ def test_make_writes_a_fresh_key_that_only_the_owner_can_read(tmp_path: Path) ->
     assert all(len(key) > len("API_AUTH_KEY=") + 30 for key in keys)
 
 
-@pytest.mark.parametrize("existing", ["", "API_AUTH_KEY=\n", "# API_AUTH_KEY=old\nHTTP_PORT=8060\n"])
+@pytest.mark.parametrize(
+    "existing",
+    ["", "API_AUTH_KEY=\n", "API_AUTH_KEY=''\n", "API_AUTH_KEY=\r\n", "# API_AUTH_KEY=old\nHTTP_PORT=8060"],
+)
 def test_make_adds_a_key_to_a_file_without_one_and_keeps_one_that_is_there(tmp_path: Path, existing: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "API_AUTH_KEY"}
     shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / ".env").write_text(existing, "utf-8")
+    file_ = tmp_path / ".env"
+    file_.write_bytes(existing.encode())
     command = ["make", "-s", "key", f"PYTHON={sys.executable}"]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)
-    once = (tmp_path / ".env").read_text("utf-8")
+    once = file_.read_bytes().decode()
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)
-    assert once == (tmp_path / ".env").read_text("utf-8")
+    assert once == file_.read_bytes().decode()
     assert once.startswith(existing)
+    *before, added = once.splitlines()
+    assert before == existing.splitlines()
+    assert len(added) > len("API_AUTH_KEY=") + 30
+    assert stat.S_IMODE(file_.stat().st_mode) == 0o600
     assert len(once) > len(existing) + 40
+
+
+@pytest.mark.parametrize(
+    ("system", "glibc", "target"),
+    [
+        ("Linux x86_64", "2.31", "openvino"),
+        ("Linux aarch64", "2.36", "openvino"),
+        ("Linux aarch64", "2.35", "openvino"),
+        ("Linux aarch64", "2.31", "onnx"),
+        ("Linux armv7l", "2.36", "onnx"),
+        ("Darwin arm64", "", "openvino"),
+    ],
+)
+def test_make_takes_openvino_where_it_has_a_package(tmp_path: Path, system: str, glibc: str, target: str) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    for name, printed in [("uname", system), ("getconf", f"glibc {glibc}")]:
+        (commands / name).write_text(f"#!/bin/sh\necho '{printed}'\n", "utf-8")
+        (commands / name).chmod(0o755)
+    (tmp_path / "show.mk").write_text("include Makefile\nshow:\n\t@echo $(TARGET)\n", "utf-8")
+    environment = {name: value for name, value in os.environ.items() if name != "TARGET"}
+    environment["PATH"] = f"{commands}:{environment['PATH']}"
+    command = ["make", "-s", "-f", "show.mk", "show", f"PYTHON={sys.executable}"]
+    printed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert printed == f"{target}\n"
