@@ -35,8 +35,8 @@ def main() -> None:
 
 def compare(readers: list[str], labelled: list[photos.LabelledPhoto]) -> None:
     """Print a row for each reader and set."""
-    print("| reader | set | photos | line F1 | same spaces | character F1 | false characters | seconds per photo |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| reader | set | photos | line F1 | same spaces | IoU | character F1 | false characters | seconds a photo |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name in readers:
         reader = READERS[name]()
         scores: defaultdict[str, Score] = defaultdict(Score)
@@ -50,7 +50,7 @@ def compare(readers: list[str], labelled: list[photos.LabelledPhoto]) -> None:
             mean = sum(seconds[set_name]) / len(seconds[set_name])
             print(
                 f"| {name} | {set_name} | {len(seconds[set_name])} | {score.lines} | {score.spaces} |"
-                f" {score.characters} | {score.false_characters} | {mean:.3f} |",
+                f" {score.places} | {score.characters} | {score.false_characters} | {mean:.3f} |",
                 flush=True,
             )
 

@@ -22,11 +22,11 @@ class Line:
 class F1:
     """Counts that add up over photos: hits, and what was read and labelled in all."""
 
-    hits: int = 0
+    hits: float = 0
     read: int = 0
     labelled: int = 0
 
-    def add(self, hits: int, read: int, labelled: int) -> None:
+    def add(self, hits: float, read: int, labelled: int) -> None:
         self.hits += hits
         self.read += read
         self.labelled += labelled
@@ -45,12 +45,13 @@ class Score:
     """The accuracy on one set of photos.
 
     `spaces` is the share of the lines found that have the label's number of spaces, which `lines` does not ask for;
-    `false_characters` counts those read where there is no text.
+    `places` the mean IoU of their boxes with the labels'; `false_characters` counts those read where there is no text.
     """
 
     characters: F1 = field(default_factory=F1)
     lines: F1 = field(default_factory=F1)
     spaces: F1 = field(default_factory=F1)
+    places: F1 = field(default_factory=F1)
     false_characters: int = 0
 
 
@@ -69,6 +70,7 @@ def add_photo(score: Score, read: Sequence[Line], labels: Sequence[Line] | None,
         found = _matches(read, labels)
         score.lines.add(len(found), len(read), len(labels))
         score.spaces.add(sum(a.text.count(" ") == b.text.count(" ") for a, b in found), len(found), len(found))
+        score.places.add(sum(iou(a.box, b.box) for a, b in found), len(found), len(found))
     wanted = page if labels is None else "".join(label.text for label in labels)
     if wanted is None:
         return

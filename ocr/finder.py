@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ocr.detector import MEAN_PROBABILITY, Detector, Region
-from ocr.geometry import side_lengths
+from ocr.geometry import shrunk, side_lengths
 from ocr.image import Photo, decode
 from ocr.types import Limits, Pixels, Polygon, Reading
 
@@ -23,6 +23,7 @@ ENLARGED = 2.5  # times its own pixels; beyond, also a document only gets larger
 DETAIL = 1.5  # decoded pixels per pixel of the detector's input: the recognizer needs more than the detector
 MARGIN = 2.5  # heights of a line; how far the closer look reaches beyond what the glance saw
 FARTHER = 5.0  # heights; the same where lines were tiny: of 3,880 in such photos none was farther away
+ROOM = 1 / 16  # heights; print is at least so much smaller on every side than what is cut out
 
 
 class Window(NamedTuple):
@@ -84,6 +85,10 @@ class Finder:
                 window = self._window(photo, seen, scale)
         return photo, lines(seen)
 
+    def outline(self, polygon: Polygon) -> Polygon:
+        """Where the print is in what was found, which is larger because that is read better."""
+        return shrunk(polygon, ROOM)
+
     def warm_up(self) -> None:
         """Glance at blank photos of the usual shape, so that the engine is prepared for it."""
         for size in ((3, 4), (4, 3)):
@@ -131,6 +136,10 @@ class WholePhoto:
         """As Finder's."""
         photo, found = self.regions(data, reading)
         return photo, [region.polygon for region in found]
+
+    def outline(self, polygon: Polygon) -> Polygon:
+        """As Finder's: the polygon itself."""
+        return polygon
 
     def regions(self, data: bytes, reading: Reading) -> tuple[Photo, list[Region]]:
         """The same with the detector's scores."""

@@ -1,6 +1,6 @@
 """A photo's way: find the lines, cut them out, recognize them."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -14,8 +14,14 @@ TRIED = 12  # unsure lines that are turned at a time, the widest first: they sho
 SURE = 0.9  # the score from which that second reading counts; below, it was noise on labelled receipts
 
 
-Find = Callable[[bytes, Reading], tuple[Photo, list[Polygon]]]
-"""The photo, decoded as large as its text needs, and its lines in pixels of the decoded photo; see ocr.finder."""
+class Find(Protocol):
+    """Finds the lines in a photo; see ocr.finder."""
+
+    def __call__(self, data: bytes, reading: Reading) -> tuple[Photo, list[Polygon]]:
+        """The photo, decoded as large as its text needs, and what to cut out of it, in pixels of the decoded photo."""
+
+    def outline(self, polygon: Polygon) -> Polygon:
+        """Where the print is in such a polygon."""
 
 
 class Pipeline:
@@ -39,7 +45,7 @@ class Pipeline:
             texts = self._recognize([geometry.crop(photo.pixels, polygon) for polygon in polygons])
         size = photo.width, photo.height
         lines = [
-            TextLine(geometry.scale(polygon, photo.scale, size), text.strip(), score)
+            TextLine(geometry.scale(self._finder.outline(polygon), photo.scale, size), text.strip(), score)
             for polygon, (text, score) in zip(polygons, texts, strict=True)
             if text.strip() and score >= self._limits.min_score
         ]

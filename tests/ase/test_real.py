@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -12,14 +13,18 @@ from tests.conftest import DATA
 from tests.unit.test_structure import ROOT
 
 
-@pytest.mark.parametrize("engine", ["openvino", "onnx", "auto"])
-def test_text_is_read(loader: Loader, engine: str) -> None:
+@pytest.mark.parametrize(
+    ("engine", "readme"), [("openvino", "README.md"), ("onnx", "README.zh.md"), ("auto", "README.md")]
+)
+def test_the_answer_is_the_one_that_the_readme_shows(loader: Loader, engine: str, readme: str) -> None:
     assert loader.init({"engine": engine, "threads": "1"}) == 0
     code, body = loader.read((DATA / "strip.png").read_bytes())
     assert code == 0
     (line,) = json.loads(body)["lines"]
-    assert line["text"] == "Exit"
-    assert line["box"] == {"x": 97.0, "y": 0.0, "width": 45.0, "height": 23.0}
+    (block,) = re.findall(r"```json\n(.*?)```", (ROOT / "ase" / readme).read_text("utf-8"), re.DOTALL)
+    (shown,) = json.loads(block)["lines"]
+    assert line == shown | {"score": line["score"]}
+    assert line["score"] == pytest.approx(shown["score"], abs=0.01)
 
 
 def test_it_is_imported_as_wrapper_and_loads_no_http() -> None:

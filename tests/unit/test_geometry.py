@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ocr import geometry
 from ocr.types import Polygon, TextLine
@@ -47,6 +48,31 @@ def test_a_scaled_polygon_stays_inside_the_photo(
     scaled = geometry.scale(geometry.corners(*rectangle), (factor, factor), (640, 480))
     assert (scaled >= 0).all()
     assert (scaled <= [640, 480]).all()
+
+
+@given(rectangles(), st.floats(0, 0.3))
+def test_a_rectangle_shrinks_by_a_share_of_its_shorter_side_on_all_sides(
+    rectangle: tuple[tuple[float, float], tuple[float, float], float], share: float
+) -> None:
+    center, sides, angle = rectangle
+    corners = geometry.corners(*rectangle)
+    smaller = geometry.corners(center, [side - 2 * share * min(sides) for side in sides], angle)
+    shrunk = geometry.shrunk(corners, share)
+    assert shrunk.dtype == np.float32
+    assert (distances(shrunk, smaller).min(axis=1) < 0.05).all()
+    assert (distances(smaller, shrunk).min(axis=1) < 0.05).all()
+    assert (distances(shrunk, corners).argmin(axis=1) == range(4)).all()
+
+
+def distances(points: Polygon, others: Polygon) -> NDArray[np.float32]:
+    """From each to each."""
+    apart: NDArray[np.float32] = np.linalg.norm(points[:, np.newaxis] - others, axis=2)
+    return apart
+
+
+def test_what_is_only_a_point_stays_where_it_is() -> None:
+    point = np.full((4, 2), 7, dtype=np.float32)
+    assert (geometry.shrunk(point, 0.1) == point).all()
 
 
 def test_a_tilted_crop_comes_out_straight() -> None:

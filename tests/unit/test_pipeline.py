@@ -9,7 +9,7 @@ from ocr.detector import Detector
 from ocr.finder import Finder
 from ocr.pipeline import TRIED, Pipeline
 from ocr.recognizer import Recognizer
-from ocr.types import Limits
+from ocr.types import Limits, Reading
 from tests.unit.test_detector import DarkIsText, page
 
 UPRIGHT, TURNED, BAD = "abc", "xyz", "?"
@@ -62,6 +62,15 @@ def test_lines_come_in_reading_order_with_their_boxes() -> None:
     assert [line.text for line in lines] == ["a", "a"]
     assert lines[0].box[1] < lines[1].box[1]
     assert abs(lines[0].box[0] - 100) < 30
+
+
+def test_the_box_of_a_line_is_smaller_than_what_was_cut_out() -> None:
+    _, cut = Finder(Detector(DarkIsText()), Limits(2000, 10**7, 0.5), glance=800)(bars(), Reading())
+    boxes = [line.box for line in pipeline().read(bars()).lines]
+    for (left, top, width, height), polygon in zip(boxes, sorted(cut, key=lambda polygon: polygon[0][1]), strict=True):
+        room = (polygon[3][1] - polygon[0][1]) / 16
+        assert (left, top) == pytest.approx(polygon[0] + room, abs=0.01)
+        assert (left + width, top + height) == pytest.approx(polygon[2] - room, abs=0.01)
 
 
 @pytest.mark.parametrize("head_score", [0.1, 0.6])

@@ -35,6 +35,12 @@ def test_lines_whose_spaces_are_lost_count_apart() -> None:
     assert (lost.lines.value, lost.spaces.value) == (1, 0.5)
 
 
+def test_how_well_boxes_fit_is_the_mean_iou_of_the_lines_found() -> None:
+    labels = [Line(LEFT, "abc"), Line(RIGHT, "de"), Line((0, 50, 100, 70), "never read")]
+    read = score([Line((0, 0, 50, 20), "abc"), Line(RIGHT, "de")], labels)
+    assert read.places.value == 0.75
+
+
 def test_a_right_text_in_the_wrong_place_is_no_line_but_its_characters_count() -> None:
     misplaced = score([Line(RIGHT, "abc")], [Line(LEFT, "abc")])
     assert misplaced.lines.value == 0
