@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import assembly
+import framing  # noqa: F401 - has uvicorn bound what comes before a body
 import logs
 import metrics
 import openapi
@@ -35,7 +36,6 @@ ROOT = Path(__file__).parent
 MALLOC = malloc(arenas=2, mmap=1, trim=4)
 """For the service's own process: the memory of uploads goes back at once, but not that of the pieces they come in."""
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-
 
 try:
     SETTINGS = settings.load()

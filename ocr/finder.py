@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ocr.detector import MEAN_PROBABILITY, Detector, Region
+from ocr.detector import MEAN_PROBABILITY, STRIDE, Detector, Region
 from ocr.geometry import shrunk, side_lengths
 from ocr.image import Photo, decode
 from ocr.types import Limits, Pixels, Polygon, Reading
@@ -17,6 +17,7 @@ TINY = 15  # lines below have neighbours that were not seen: the next look then 
 SMALL_SHARE = 10  # percent; the height of the smaller lines is what the look is made for
 WORTH_IT = 1.15  # times closer; less is no new look
 NARROWEST = 320  # pixels of the shorter side that the glance is at least given: a long screenshot vanishes in less
+MOST = 16_000_000  # pixels that the glance is given at the most: a third of that does for a screenshot 790 x 36861
 SHORT_SIDE = 736  # pixels of the shorter side; smaller photos are enlarged up to this, or their small text is lost
 MANY = 8  # lines; a photo with so many is a document, where enlarging further pays
 ENLARGED = 2.5  # times its own pixels; beyond, also a document only gets larger
@@ -59,7 +60,9 @@ class Finder:
             with reading.stage("detect"):
                 scale = min(enlarged(photo), self._limits.max_side / photo.longer)
                 return photo, lines(self._detector(photo.pixels, scale * photo.scale[0]))
-        scale = min(1.0, max(self._glance / photo.longer, NARROWEST / min(photo.width, photo.height)))
+        shorter = min(photo.width, photo.height)
+        scale = min(1.0, max(self._glance / photo.longer, NARROWEST / shorter))
+        scale = min(scale, math.sqrt(MOST / photo.longer / shorter), MOST / photo.longer / STRIDE)
         photo = self._decode(data, reading, round(photo.longer * scale), photo)
         with reading.stage("first_look"):
             seen = self._detector(photo.pixels, scale * photo.scale[0])
@@ -71,7 +74,9 @@ class Finder:
             if not found:
                 return photo, []
             smallest = min(min(side_lengths(polygon)) for polygon in found) * photo.scale[0] * scale
-            side = photo.longer * scale * DETAIL * min(1, LEGIBLE / smallest)  # larger lines are so in a smaller photo
+            side = (
+                photo.longer * scale * DETAIL * LEGIBLE / max(LEGIBLE, smallest)
+            )  # larger lines are so in a smaller photo
             closer = self._decode(data, reading, round(side), photo)
             ratio = np.float32(photo.scale[0] / closer.scale[0])
             return closer, [polygon * ratio for polygon in found]
@@ -156,8 +161,9 @@ def enlarged(photo: Photo) -> float:
 
 
 def small(photo: Photo, seen: Sequence[Region]) -> float:
-    """The height of the smaller lines, in pixels of the full photo."""
-    return float(np.percentile([min(side_lengths(region.polygon)) for region in seen], SMALL_SHARE) * photo.scale[0])
+    """The height of the smaller lines, in pixels of the full photo; 1 at the least."""
+    heights = [min(side_lengths(region.polygon)) for region in seen]
+    return max(1.0, float(np.percentile(heights, SMALL_SHARE) * photo.scale[0]))
 
 
 def lines(seen: Sequence[Region]) -> list[Polygon]:

@@ -14,9 +14,10 @@ Image.MAX_IMAGE_PIXELS = None  # the bound is ours, and the caller's to set
 pi_heif.register_heif_opener()
 Image.init()  # all plugins, so that OPEN knows them
 FORMATS = sorted(
-    {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF", "JPEG2000", "ICO", "PPM"} & set(Image.OPEN)
+    {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF", "JPEG2000", "PPM"} & set(Image.OPEN)
 )
-"""Those that are pictures and nothing else: Pillow's EPS plugin, for one, runs Ghostscript on the sender's program."""
+"""Those that are pictures and nothing else, and tell their size before they are decoded: Pillow's EPS plugin runs
+Ghostscript on the sender's program, and that for icons decodes what is inside, of any size, when it opens one."""
 
 READABLE = (
     "whole JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF, BMP and JPEG 2000 files can be, and the previews inside RAW files"

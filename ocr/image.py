@@ -82,8 +82,9 @@ def decode(data: bytes, *, needed_side: int, max_pixels: int, undrafted_side: in
     """
     if raw := formats.preview(data):
         photo = decode(raw.jpeg, needed_side=needed_side, max_pixels=max_pixels, undrafted_side=undrafted_side)
-        full = sorted((raw.width, raw.height), reverse=photo.width >= photo.height)
-        return replace(photo, width=full[0], height=full[1])
+        width, height = sorted((raw.width, raw.height), reverse=photo.width >= photo.height)
+        alike = 0.9 < width * photo.height / max(1, height * photo.width) < 1.1  # else it is of another part, or false
+        return replace(photo, width=width, height=height) if alike else photo
     try:
         return _opened(data, needed_side, max_pixels, undrafted_side)
     except (UnreadablePhoto, MemoryError):

@@ -75,6 +75,7 @@ def _serve(slot: socket.socket, runner: Runner, gate: PixelGate) -> None:
     while (photo := _receive(slot)) is not None:
         with gate.passed(pixels(photo)):
             answer = _read(runner, photo)
+        del photo  # or it is kept until the next one comes
         _send(slot, answer)
 
 

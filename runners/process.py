@@ -152,7 +152,7 @@ class RunnerProcess:
 def _popen(job: str, settings: Mapping[str, str], theirs: list[socket.socket]) -> subprocess.Popen[bytes]:
     """Start the child with its ends of the sockets, which are closed here."""
     descriptors = [end.fileno() for end in theirs]
-    environment = {name: value for name, value in os.environ.items() if name != "API_AUTH_KEY"}
+    environment = {name: value for name, value in os.environ.items() if name.upper() != "API_AUTH_KEY"}
     try:
         # not asyncio's own subprocess: killing one races with its watcher, which then loses the exit code
         return subprocess.Popen(  # noqa: S603

@@ -77,8 +77,8 @@ class Reader:
         )
 
     def start(self) -> "asyncio.Task[RunnerProcess]":
-        """Load the runner now rather than with the first photo; who wants to wait for it can."""
-        return self._keep(asyncio.create_task(self._supervisor.started()))
+        """Load the runner now rather than with the first photo, as soon as it can be; who wants to wait for it can."""
+        return self._keep(asyncio.create_task(self._supervisor.begun()))
 
     async def read(self, photo: bytes) -> Reading:
         """Read a photo; a caller that is cancelled while it waits costs nothing.
@@ -126,6 +126,7 @@ class Reader:
 
     async def close(self) -> None:
         """End the child process. What it still reads is of callers that have left."""
+        self._supervisor.refuse()  # or who is next in the queue has one started
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

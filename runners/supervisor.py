@@ -138,6 +138,15 @@ class Supervisor:
                     await self._try_to_start()
         return self._process
 
+    async def begun(self) -> RunnerProcess:
+        """The first child, tried until it starts: what is not ready may be sent no photo that has it tried."""
+        while not self._closed:
+            try:
+                return await self.started()
+            except RunnerUnavailable:
+                await asyncio.sleep(self._backoff.left)
+        raise RunnerUnavailable("the service is stopping")
+
     def _notice_death(self) -> None:
         if self._process and not self._process.alive:
             log.warning("the child process ended while it was idle")
@@ -266,9 +275,13 @@ class Supervisor:
         await process.close()
         self._draining.discard(process)
 
+    def refuse(self) -> None:
+        """Start no child any more."""
+        self._closed = True
+
     async def close(self) -> None:
         """End all children at once; nobody waits for an answer any more."""
-        self._closed = True
+        self.refuse()
         if self._release:
             self._release.cancel()
         if self._replacement:

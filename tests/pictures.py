@@ -176,7 +176,6 @@ KINDS: dict[str, Callable[[Image.Image], bytes]] = {
     "heic": lambda image: encoded(image, "HEIF"),
     "heic on nothing": lambda image: encoded(transparent(image, "white"), "HEIF"),
     "avif": lambda image: encoded(image, "AVIF"),
-    "ico": lambda image: encoded(image.resize((256, 256)), "ICO"),
     "ppm": lambda image: encoded(image, "PPM"),
     "raw": raw,
 }
@@ -189,6 +188,7 @@ OTHERS = {
     "mp4": b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(40),
     "mov": b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(40),
     "psd": b"8BPS\0\1" + bytes(40),
+    "ico": b"\0\0\1\0\1\0\0\0\0\0\1\0\x20\0" + bytes(40),
     "zip": b"PK\3\4\x14\0\0\0" + bytes(40),
     "html": b"<!DOCTYPE html><html><body>404</body></html>",
 }

@@ -96,3 +96,11 @@ def test_dashboard_and_alerts_ask_for_metrics_that_exist(client: TestClient) -> 
 def test_every_outcome_begins_with_none(client: TestClient) -> None:
     there = scrape(client)
     assert all(f"mtphotos_ocr_photos_total{{{name}}}" in there for name in metrics.OUTCOMES)
+
+
+def test_only_requests_for_paths_that_there_are_are_counted_by_path(client: TestClient) -> None:
+    for path in ("/check", "/no-such-path", "/ocr/no-such-path"):
+        client.post(path)
+    text = client.get("/metrics").text
+    assert 'endpoint="/check"' in text
+    assert "no-such-path" not in text

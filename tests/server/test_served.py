@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -176,6 +177,28 @@ def test_a_client_that_hangs_up_leaves_its_place_to_the_next(served: Served) -> 
         time.sleep(0.1)
     assert served.log.read_text("utf-8").count("the client hung up") >= 10
     assert read(served, RECEIPT) == PICTURES["receipt.png"]
+
+
+CHUNKED = b"POST /ocr HTTP/1.1\r\nhost: x\r\napi-key: KEY\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "again"),
+    [
+        (b"GET /", b"x" * 10_000),
+        (b"POST /ocr HTTP/1.1\r\nhost: x\r\na: ", b"y" * 10_000),
+        (b"POST /ocr HTTP/1.1\r\nhost: x\r\n", b"a: " + b"y" * 10_000 + b"\r\n"),
+        (CHUNKED + b"0\r\n", b"a: " + b"y" * 10_000 + b"\r\n"),
+        (CHUNKED + b"5;a=", b"y" * 10_000),
+    ],
+    ids=["path", "header", "headers", "trailers", "extension of a chunk"],
+)
+def test_what_comes_without_end_beside_a_body_is_cut_off(served: Served, begin: bytes, again: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), 30) as sender:
+        sender.sendall(begin.replace(b"KEY", served.key.encode()))
+        with pytest.raises(ConnectionError):
+            sender.sendall(again * 2000)  # 20 MB
+    assert httpx.get(f"{served.url}/livez", timeout=5).status_code == 200
 
 
 def test_a_wrong_setting_is_one_line_too(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 import io
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from ocr import finder
 from ocr.detector import Detector
 from ocr.finder import Finder
 from ocr.types import Limits, Reading, box
@@ -40,6 +42,23 @@ def test_a_photo_without_text_gets_a_glance_and_no_more() -> None:
     assert boxes == []
     assert shapes == [(608, 800, 3)]
     assert list(reading.seconds) == ["decode", "first_look"]
+
+
+@pytest.mark.parametrize("size", [(1, 300_000), (300_000, 1), (200, 20_000)])
+def test_a_thread_of_a_photo_is_glanced_at_in_bounds(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finder, "MOST", 1_000_000)
+    file = io.BytesIO()
+    Image.new("RGB", size, "white").save(file, "PNG")
+    _, shapes, _ = find(file.getvalue())
+    assert 500_000 < sum(map(area, shapes)) < 1_500_000  # strips share a little
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 400), (400, 1), (2, 4000)])
+def test_a_thread_that_is_all_text_is_looked_at_too(size: tuple[int, int]) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", size).save(file, "PNG")
+    boxes, _, _ = find(file.getvalue())
+    assert all(0 <= left <= left + width <= size[0] for left, _, width, _ in boxes)
 
 
 def test_large_text_needs_no_second_look() -> None:

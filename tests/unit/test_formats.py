@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageDraw, PngImagePlugin
 
+from ocr import formats
 from ocr.errors import UnreadablePhoto
 from ocr.image import Photo, decode
 from tests.pictures import KINDS, OTHERS, UPRIGHT, encoded, lying, oriented, raw
@@ -36,10 +37,22 @@ def contrast(photo: Photo) -> float:
 def test_what_is_on_it_can_be_seen(kind: str, needed: int) -> None:
     photo = decoded(KINDS[kind](picture()), needed)
     assert contrast(photo) > 180
-    full = {"ico": (256, 256), "raw": (480, 320)}.get(kind, (240, 160))
+    full = {"raw": (480, 320)}.get(kind, (240, 160))
     assert (photo.width, photo.height) == full
     assert max(photo.pixels.shape) >= min(needed, 240)
     assert photo.pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("claimed", "size"), [((480, 320), (480, 320)), ((30000, 320), (240, 160)), ((9, 0), (240, 160))]
+)
+def test_the_size_of_a_raw_file_counts_if_the_preview_has_its_shape(
+    claimed: tuple[int, int], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jpeg = encoded(picture(), "JPEG")
+    monkeypatch.setattr(formats, "preview", lambda data: formats.Preview(jpeg, *claimed) if data == b"raw" else None)
+    photo = decoded(b"raw")
+    assert (photo.width, photo.height) == size
 
 
 @pytest.mark.parametrize("make", [lambda image: encoded(image, "PNG"), lambda image: encoded(image, "JPEG")])
@@ -77,6 +90,7 @@ def test_a_raw_file_is_upright_too(orientation: int) -> None:
         ("mp4", "MPEG-4 video"),
         ("mov", "QuickTime movie"),
         ("psd", "Photoshop"),
+        ("ico", "it looks like .*[Ii]con"),
         ("zip", "it looks like"),
         ("html", "HTML"),
     ],

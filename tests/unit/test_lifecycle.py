@@ -236,6 +236,40 @@ def test_a_machine_that_has_no_more_to_give_is_an_answer_and_the_next_photo_is_r
     with_reader(options, use)
 
 
+def test_no_child_is_left_if_the_service_ends_while_it_loads_and_photos_wait(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RUNNERS, "endless", Entry("tests.fakes:EndlessRunner", ("numpy",)))
+
+    async def use(reader: Reader) -> None:
+        reading = [asyncio.create_task(reader.read(fakes.photo((index, 2, 3)))) for index in range(4)]
+        await until(lambda: len(children()) == 1)
+        await reader.close()
+        await asyncio.wait(reading)
+        await asyncio.sleep(0.2)
+        assert children() == []
+
+    with_reader(options, use, "endless")
+
+
+def test_a_first_start_that_fails_is_tried_again_without_a_photo(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backoff, "PAUSES", (0.0, 0.05))
+    monkeypatch.setattr(supervisor, "PATIENCE", 0.01)
+    mended = RUNNERS["colour"]
+    monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:UnloadableRunner", ("numpy",)))
+
+    async def use(reader: Reader) -> None:
+        reader.start()
+        with pytest.raises(RunnerUnavailable):
+            await reader.read(fakes.photo((1, 2, 3)))
+        monkeypatch.setitem(RUNNERS, "colour", mended)
+        await until(lambda: reader.state().loaded)
+
+    with_reader(options, use)
+
+
 def test_a_restart_tries_at_once(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "PAUSES", (600,))
 
