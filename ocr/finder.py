@@ -74,9 +74,7 @@ class Finder:
             if not found:
                 return photo, []
             smallest = min(min(side_lengths(polygon)) for polygon in found) * photo.scale[0] * scale
-            side = (
-                photo.longer * scale * DETAIL * LEGIBLE / max(LEGIBLE, smallest)
-            )  # larger lines are so in a smaller photo
+            side = photo.longer * scale * DETAIL * LEGIBLE / max(LEGIBLE, smallest)  # larger lines need fewer pixels
             closer = self._decode(data, reading, round(side), photo)
             ratio = np.float32(photo.scale[0] / closer.scale[0])
             return closer, [polygon * ratio for polygon in found]

@@ -140,12 +140,11 @@ class Supervisor:
 
     async def begun(self) -> RunnerProcess:
         """The first child, tried until it starts: what is not ready may be sent no photo that has it tried."""
-        while not self._closed:
+        while True:  # until close() cancels it
             try:
                 return await self.started()
             except RunnerUnavailable:
                 await asyncio.sleep(self._backoff.left)
-        raise RunnerUnavailable("the service is stopping")
 
     def _notice_death(self) -> None:
         if self._process and not self._process.alive:

@@ -19,7 +19,8 @@ ALLOWED = {
     "upload": set(),
     "stopping": {"upload"},
     "wire": {"ocr", "upload"},
-    "metrics": {"runners"},
+    "framing": set(),
+    "metrics": {"openapi", "runners"},
     "openapi": {"wire"},
     "settings": set(),
     "health": set(),
@@ -28,8 +29,8 @@ ALLOWED = {
     "assembly": {"options", "runners", "settings", "upload"},
     "ase": {"ase", "logs", "ocr", "options", "runners", "settings"},
     "service": {
-        *("access", "assembly", "auth", "logs", "metrics", "ocr", "openapi", "runners", "settings", "stopping"),
-        *("upload", "web", "wire"),
+        *("access", "assembly", "auth", "framing", "logs", "metrics", "ocr", "openapi", "runners", "settings"),
+        *("stopping", "upload", "web", "wire"),
     },
 }
 MODULES = sorted(path for name in ALLOWED for path in [*ROOT.glob(f"{name}.py"), *ROOT.glob(f"{name}/**/*.py")])
