@@ -43,45 +43,36 @@ class Uploads:
     def __init__(self, *, photos: int, largest: int) -> None:
         self._most = photos
         self._largest = largest
-        self._photos = 0
-        self._bytes = 0
+        self._held: dict[Request, int] = {}  # bytes: as announced, or as have come
 
     @asynccontextmanager
     async def photo(self, request: Request) -> AsyncIterator[bytes]:
         """The bytes of the form's field `file`, which count as held until the block ends. A URL is not a file.
 
         Raises:
-            QueueFull: there is no room; the body has not been read.
+            QueueFull: there is no room; of a body that announced its size nothing has been read.
             Refused: there is no such file, the form is malformed, or the body is larger than it may be.
         """
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise Refused(422, "send the photo as the field `file` of a multipart/form-data form")
-        size = self._size(request)
-        self._bytes += size
-        self._photos += 1
+        if len(self._held) >= self._most:
+            raise QueueFull(f"{len(self._held)} photos are read or wait (OCR_QUEUE)")
+        announced = request.headers.get("content-length", "")
+        self._hold(request, int(announced) if announced.isdecimal() else 0)
         try:
             photo = await self._receive(request)
-            self._bytes += len(photo) - size
-            size = len(photo)
+            self._held[request] = len(photo)
             yield photo
         finally:
-            self._bytes -= size
-            self._photos -= 1
+            del self._held[request]
 
-    def _size(self, request: Request) -> int:
-        """How many bytes to make room for: an upload that does not announce its size may be the largest."""
-        announced = request.headers.get("content-length", "")
-        size = int(announced) if announced.isdecimal() else self._largest
+    def _hold(self, request: Request, size: int) -> None:
         if size > self._largest:
-            raise self._too_large()
-        if self._photos >= self._most:
-            raise QueueFull(f"{self._photos} photos are read or wait (OCR_QUEUE)")
-        if self._bytes + size > LARGEST_AT_ONCE * self._largest:
-            raise QueueFull(f"{self._bytes / 1e6:.0f} MB of photos are read or wait (10 times OCR_MAX_UPLOAD_MB)")
-        return size
-
-    def _too_large(self) -> Refused:
-        return Refused(413, f"the upload is larger than {self._largest / 1e6:g} MB (OCR_MAX_UPLOAD_MB)")
+            raise Refused(413, f"the upload is larger than {self._largest / 1e6:g} MB (OCR_MAX_UPLOAD_MB)")
+        others = sum(held for other, held in self._held.items() if other is not request)
+        if others + size > LARGEST_AT_ONCE * self._largest:
+            raise QueueFull(f"{others / 1e6:.0f} MB of photos are read or wait (10 times OCR_MAX_UPLOAD_MB)")
+        self._held[request] = size
 
     async def _receive(self, request: Request) -> bytes:
         try:
@@ -103,8 +94,8 @@ class Uploads:
         async for chunk in request.stream():
             received += len(chunk)
             limit.reschedule(min(clock() + STALLED, start + STALLED + received / SLOWEST))
-            if received > self._largest:
-                raise self._too_large()
+            if received > self._held[request]:  # it has not announced its size
+                self._hold(request, received)
             yield chunk
 
 

@@ -77,17 +77,31 @@ def test_a_photo_over_the_number_is_refused_unread_and_the_next_has_its_place() 
     run(use)
 
 
-@pytest.mark.parametrize("announced", [SIZE, None])
-def test_ten_of_the_largest_fit_and_one_more_is_refused_unread(announced: int | None) -> None:
+def test_ten_of_the_largest_fit_and_one_more_is_refused_unread() -> None:
     async def use() -> None:
         uploads = Uploads(photos=100, largest=SIZE)
         for _ in range(10):
-            await begin(uploads, Sender(announced=announced))
-        late = Sender(announced=announced)
+            await begin(uploads, Sender())
+        late = Sender()
         problem = await refused(uploads, late)
         assert isinstance(problem, QueueFull)
-        assert "10 times OCR_MAX_UPLOAD_MB" in problem.detail
+        assert "0 MB of photos are read or wait (10 times OCR_MAX_UPLOAD_MB)" in problem.detail
         assert late.asked == 0
+
+    run(use)
+
+
+def test_uploads_of_unknown_size_count_with_what_has_come_of_them() -> None:
+    async def use() -> None:
+        uploads = Uploads(photos=100, largest=SIZE)
+        begun = form(bytes(SIZE))[:500]
+        waiting = [await begin(uploads, Sender([begun], announced=None)) for _ in range(20)]
+        assert not any(task.done() for task in waiting)
+        assert isinstance(await refused(uploads, Sender([b"-"], announced=None)), QueueFull)
+        waiting[0].cancel()
+        await asyncio.gather(waiting[0], return_exceptions=True)
+        async with uploads.photo(Sender([form(b"photo")], announced=None).request) as photo:
+            assert photo == b"photo"
 
     run(use)
 
@@ -96,7 +110,7 @@ def test_what_was_received_counts_with_its_true_size() -> None:
     async def use() -> None:
         uploads = Uploads(photos=100, largest=SIZE)
         for _ in range(60):
-            task = await begin(uploads, Sender([form(b"small")], announced=None))
+            task = await begin(uploads, Sender([form(b"small")]))
             assert not task.done()
 
     run(use)
