@@ -2,8 +2,8 @@
 
 `python -m runners.child JSON CONTROL_FD SLOT_FD...`
 
-Over each slot, a socket to the service, go photos one after another: an 8-byte length and the file, and
-back an 8-byte length and JSON. Nothing else crosses the border: no exception, no pickle. The control
+Over each slot, a socket to the service, go photos one after another: an 8-byte length and the file, and back two
+messages, each an 8-byte length and JSON: an empty one when reading begins, and the answer. Nothing else crosses the border: no exception, no pickle. The control
 socket carries one message, how loading went; when the service closes it, or dies, the child ends.
 """
 
@@ -74,6 +74,7 @@ def _options(job: dict[str, Any]) -> Options:
 def _serve(slot: socket.socket, runner: Runner, gate: PixelGate) -> None:
     while (photo := _receive(slot)) is not None:
         with gate.passed(pixels(photo)):
+            _send(slot, {})
             answer = _read(runner, photo)
         del photo  # or it is kept until the next one comes
         _send(slot, answer)

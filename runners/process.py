@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
@@ -103,8 +103,10 @@ class RunnerProcess:
         """Whether the child has not ended."""
         return self._process.poll() is None
 
-    async def read(self, photo: bytes) -> Reading:
+    async def read(self, photo: bytes, begun: Callable[[], None]) -> Reading:
         """Read a photo, at most `slots` at a time; whoever cancels this must kill() the child.
+
+        `begun` is called when reading begins: other photos may fill the memory that there is for them until then.
 
         Raises:
             UnreadablePhoto, ReadingFailed: as the runner said.
@@ -113,7 +115,10 @@ class RunnerProcess:
         channel = self._idle.pop()
         self._reading += 1
         try:
-            answer = await channel.ask(photo)
+            await channel.send(photo)
+            await channel.receive()
+            begun()
+            answer = await channel.receive()
         finally:
             self._idle.append(channel)
             self._reading -= 1
@@ -179,15 +184,14 @@ class Channel:
     async def open(cls, end: socket.socket) -> Self:
         return cls(*await asyncio.open_connection(sock=end))
 
-    async def ask(self, photo: bytes) -> dict[str, Any]:
-        """Send a photo and wait for the answer; raises ProcessDied if there is none."""
+    async def send(self, photo: bytes) -> None:
+        """Send a photo; raises ProcessDied if nobody takes it."""
         try:
             self._writer.write(len(photo).to_bytes(8))
             self._writer.write(photo)
             await self._writer.drain()
         except ConnectionError:
             raise ProcessDied from None
-        return await self.receive()
 
     async def receive(self) -> dict[str, Any]:
         """Wait for a message; raises ProcessDied if none comes any more."""

@@ -104,14 +104,14 @@ class Supervisor:
             self._rest()
 
     async def _read(self, photo: bytes, process: RunnerProcess) -> Reading:
+        seconds, clock = self._bounds.timeout, asyncio.get_running_loop().time
         try:
-            async with asyncio.timeout(self._bounds.timeout):
-                reading = await process.read(photo)
+            async with asyncio.timeout(seconds * self._bounds.parallel) as limit:  # it may wait for all the others
+                reading = await process.read(photo, lambda: limit.reschedule(clock() + seconds))
         except ProcessDied:
             self._lost(process, "died")
             raise
         except TimeoutError:
-            seconds = self._bounds.timeout
             log.error("a photo of %d bytes took over %g s: its process is killed", len(photo), seconds)
             process.kill()
             self._lost(process, "timed_out")

@@ -318,7 +318,7 @@ def test_a_child_that_times_out_after_it_was_replaced_is_counted_too(options: Op
         await asyncio.to_thread(psutil.wait_procs, [old], 10)
         assert reader.state().restarts == {"requested": 1, "idle": 0, "memory": 0, "died": 0, "timed_out": 1}
 
-    with_reader(options, use, bounds=Bounds(2, 1.5))
+    with_reader(options, use, bounds=Bounds(2, 0.8))
 
 
 def test_a_suspect_whose_caller_has_left_is_not_read_again(options: Options) -> None:
