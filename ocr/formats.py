@@ -1,6 +1,8 @@
 """Which files are photos: what Pillow and libheif open, and the previews inside the RAW files of cameras."""
 
 import io
+import warnings
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import pi_heif
@@ -39,6 +41,11 @@ HEAD = 4096  # bytes that are looked at to tell what a file is
 def weight(image: Image.Image) -> int:
     """For how many pixels each one of a picture counts, because of what its decoder needs."""
     return 2 if image.mode == "CMYK" and "progressive" in image.info else WEIGHTS.get(image.format or "", 1)
+
+
+def odd_metadata_ignored() -> AbstractContextManager[object]:
+    """Within it, Pillow does not warn of metadata: only the pixels count here."""
+    return warnings.catch_warnings(action="ignore")
 
 
 class Preview(NamedTuple):
@@ -87,7 +94,7 @@ def _is_raw(data: bytes) -> bool:
 def _holds_sensor(data: bytes) -> bool:
     """Whether a TIFF begins as RAW files do: with Adobe's version of DNG, a thumbnail, or pixels of a sensor."""
     try:
-        with TiffImagePlugin.TiffImageFile(io.BytesIO(data)) as image:
+        with odd_metadata_ignored(), TiffImagePlugin.TiffImageFile(io.BytesIO(data)) as image:
             tags = image.tag_v2
             return 50706 in tags or bool(tags.get(254, 0) & 1) or tags.get(262) in SENSOR
     except Exception:  # noqa: BLE001 - whatever is wrong with it, decoding says it better

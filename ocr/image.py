@@ -2,7 +2,6 @@
 
 import io
 import threading
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,6 +31,7 @@ TOLERANT = threading.Lock()
 """Held while Pillow is asked to make the best of a broken file."""
 
 BAND = 64  # rows of the result that are made at a time
+SCANNED = 1 << 20  # pixels that are looked at at a time
 SAMPLE = 512  # pixels a side, of the sample that tells whether a transparent picture is dark
 
 UPRIGHT: dict[int, Callable[[MatLike], MatLike]] = {
@@ -114,12 +114,10 @@ def _what_is_there(data: bytes, needed_side: int, max_pixels: int, undrafted_sid
 
 
 def _opened(data: bytes, needed_side: int, max_pixels: int, undrafted_side: int) -> Photo:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd metadata; only the pixels count here
-        with Image.open(io.BytesIO(data), formats=formats.FORMATS) as image:
-            if image.format not in DRAFTED or "progressive" in image.info:
-                needed_side = max(needed_side, undrafted_side)
-            return _photo(image, data, needed_side, max_pixels)
+    with formats.odd_metadata_ignored(), Image.open(io.BytesIO(data), formats=formats.FORMATS) as image:
+        if image.format not in DRAFTED or "progressive" in image.info:
+            needed_side = max(needed_side, undrafted_side)
+        return _photo(image, data, needed_side, max_pixels)
 
 
 def _photo(image: Image.Image, data: bytes, needed_side: int, max_pixels: int) -> Photo:
@@ -180,11 +178,9 @@ def _orientation(image: Image.Image) -> int:
 
 def _plainly(image: Image.Image) -> Callable[[Image.Image], Pixels]:
     """How `image`, and any part of it, becomes 8-bit BGR without transparency."""
-    if image.mode in {"I", "F"}:
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         low, high = _range(image)
         return lambda part: _bgr(Image.fromarray(_stretched(np.asarray(part), low, high)))
-    if image.mode.startswith("I;16"):
-        return lambda part: _bgr(Image.fromarray((np.asarray(part) >> 8).astype(np.uint8)))
     if image.has_transparency_data:
         sample = image.resize((min(image.width, SAMPLE), min(image.height, SAMPLE)), Image.Resampling.NEAREST)
         ground = _contrasting(sample.convert("RGBA"))
@@ -197,14 +193,17 @@ def _bgr(image: Image.Image) -> Pixels:
 
 
 def _range(image: Image.Image) -> tuple[float, float]:
-    """The least and the greatest value of a grey picture of 32 bits or floats, whose range is not known."""
-    low, high = (float(np.nan_to_num(value)) for value in image.getextrema())
-    return low, high
+    """The least and the greatest number in a grey picture of 16 or 32 bits or floats, of which few fill their range."""
+    rows = max(1, SCANNED // image.width)
+    bands = (image.crop((0, top, image.width, min(top + rows, image.height))) for top in range(0, image.height, rows))
+    numbers = (values[np.isfinite(values)] for values in map(np.asarray, bands))
+    ends = [(float(each.min()), float(each.max())) for each in numbers if each.size]
+    return min((low for low, _ in ends), default=0), max((high for _, high in ends), default=0)
 
 
 def _stretched(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     """Grey levels between `low` and `high`, as 0-255."""
-    finite = np.nan_to_num(values.astype(np.float64))
+    finite = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
     grey: NDArray[np.uint8] = ((finite - low) * (255 / (high - low) if high > low else 0)).clip(0, 255).astype(np.uint8)
     return grey
 

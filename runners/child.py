@@ -3,8 +3,9 @@
 `python -m runners.child JSON CONTROL_FD SLOT_FD...`
 
 Over each slot, a socket to the service, go photos one after another: an 8-byte length and the file, and back two
-messages, each an 8-byte length and JSON: an empty one when reading begins, and the answer. Nothing else crosses the border: no exception, no pickle. The control
-socket carries one message, how loading went; when the service closes it, or dies, the child ends.
+messages, each an 8-byte length and JSON: an empty one when reading begins, and the answer. Nothing else crosses the
+border: no exception, no pickle. The control socket carries one message, how loading went; when the service closes it,
+or dies, the child ends.
 """
 
 import json

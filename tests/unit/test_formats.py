@@ -1,6 +1,8 @@
 """Every kind of file that a photo library has, and some that it should not have."""
 
 import contextlib
+import struct
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +12,7 @@ from PIL import ExifTags, Image, ImageDraw, PngImagePlugin
 from ocr import formats
 from ocr.errors import UnreadablePhoto
 from ocr.image import Photo, decode
+from runners.gate import pixels
 from tests.pictures import KINDS, OTHERS, UPRIGHT, encoded, lying, oriented, raw
 
 
@@ -144,3 +147,13 @@ def test_gigantic_metadata_does_not_hide_a_picture() -> None:
     exif[ExifTags.Base.ImageDescription] = "y" * 60_000
     photo = decoded(encoded(picture().rotate(90, expand=True), "JPEG", exif=exif))
     assert (photo.width, photo.height) == (240, 160)
+
+
+def test_nothing_is_warned_of_a_tiff_with_odd_tags() -> None:
+    file = b"II*\0" + struct.pack("<IHHHII", 8, 1, 262, 3, 5, 999) + bytes(4)  # what would be at 999 is not there
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(UnreadablePhoto):
+            decoded(file)
+        assert pixels(file) == 0
+    assert not warned

@@ -1,9 +1,13 @@
 """How many pixels are in memory at once."""
 
+import struct
 import threading
 from collections.abc import Callable
 
-from runners.gate import PixelGate
+from PIL import Image
+
+from runners.gate import PixelGate, pixels
+from tests.pictures import raw
 
 
 class Visit:
@@ -73,6 +77,14 @@ def test_a_photo_that_fails_leaves_its_room() -> None:
     for _ in range(3):
         broken(lambda: 1 // 0, gate)
     assert entered(Visit(gate, 100))
+
+
+def test_of_a_raw_file_the_preview_counts_whatever_its_header_says() -> None:
+    file = raw(Image.new("RGB", (240, 160)))
+    width = struct.pack("<HHI", 256, 4, 1)
+    false = file.replace(width + struct.pack("<I", 240), width + struct.pack("<I", 1), 1)
+    assert false != file
+    assert pixels(file) == pixels(false) == 240 * 160
 
 
 def broken(read: Callable[[], int], gate: PixelGate) -> None:

@@ -83,10 +83,9 @@ def test_nothing_visible_is_white() -> None:
     assert decode(encoded(image, "PNG"), needed_side=2000, max_pixels=10**6).pixels.min() == 255
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "CMYK", "I;16"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "CMYK"])
 def test_every_mode_gives_bgr(mode: str) -> None:
-    values = np.full((10, 20), 0xC0FF, dtype=np.uint16)
-    image = Image.fromarray(values) if mode == "I;16" else Image.new("RGB", (20, 10), "#c0c0c0").convert(mode)
+    image = Image.new("RGB", (20, 10), "#c0c0c0").convert(mode)
     pixels = decode(encoded(image, "TIFF" if mode == "CMYK" else "PNG"), needed_side=2000, max_pixels=10**6).pixels
     assert pixels.shape == (10, 20, 3)
     assert abs(int(pixels.mean()) - 0xC0) < 64  # one bit a pixel is dithered
@@ -114,12 +113,31 @@ def test_no_program_of_the_sender_is_run() -> None:
         decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n", needed_side=2000, max_pixels=10**6)
 
 
-@pytest.mark.parametrize(("mode", "low", "high"), [("F", 0.0, 1.0), ("I", 0, 255)])
-def test_grey_levels_of_unknown_range_are_stretched(mode: str, low: float, high: float) -> None:
-    image = Image.new(mode, (20, 10), low)
-    image.paste(high, (10, 0, 20, 10))
-    pixels = decode(encoded(image, "TIFF"), needed_side=2000, max_pixels=10**6).pixels
-    assert (pixels[5, 2, 0], pixels[5, 15, 0]) == (0, 255)
+@pytest.mark.parametrize(
+    ("kind", "low", "high"),
+    [
+        ("float32", 0.0, 1.0),
+        ("float32", -3e38, 3e38),
+        ("int32", -70_000, 255),
+        ("uint16", 100, 4095),
+        (">u2", 0, 65535),
+    ],
+)
+@pytest.mark.parametrize("rows", [10, 300])
+def test_grey_levels_of_unknown_range_are_stretched(kind: str, low: float, high: float, rows: int) -> None:
+    levels = np.full((rows, 4000), low, dtype=kind)
+    levels[rows // 2 :] = high
+    photo = decode(encoded(Image.fromarray(levels), "TIFF"), needed_side=2000, max_pixels=10**7)
+    assert photo.pixels[0, 0, 0] == 0
+    assert photo.pixels[-1, -1, 0] >= 254
+
+
+def test_what_is_no_number_costs_no_contrast() -> None:
+    levels = np.array([[0.25, 0.75, np.nan, np.inf, -np.inf]], dtype=np.float32)
+    pixels = decode(encoded(Image.fromarray(levels), "TIFF"), needed_side=2000, max_pixels=10**6).pixels
+    assert pixels[0, :, 0].tolist() == [0, 255, 0, 255, 0]
+    nothing = Image.fromarray(np.full((4, 4), np.nan, dtype=np.float32))
+    assert not decode(encoded(nothing, "TIFF"), needed_side=2000, max_pixels=10**6).pixels.any()
 
 
 def test_a_large_picture_that_is_no_jpeg_is_reduced_too() -> None:
