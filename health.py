@@ -5,12 +5,12 @@ import sys
 from http.client import HTTPConnection
 
 
-def ready(port: int) -> bool:
-    """Whether the service on this machine's `port` answers GET /readyz with 200 within 5 seconds.
+def ready(host: str, port: int) -> bool:
+    """Whether the service at `host` and `port` answers GET /readyz with 200 within 5 seconds.
 
     Directly: a proxy that is set in the environment is not for this.
     """
-    connection = HTTPConnection("localhost", port, timeout=5)
+    connection = HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200
@@ -18,6 +18,11 @@ def ready(port: int) -> bool:
         return False
 
 
+def _first(*names: str, default: str) -> str:
+    return next(filter(None, map(os.environ.get, names)), default)
+
+
 if __name__ == "__main__":
     # in the order in which the container's entrypoint, BentoML and the service take them
-    sys.exit(not ready(int(next(filter(None, map(os.environ.get, ("PORT", "BENTOML_PORT", "HTTP_PORT"))), "8000"))))
+    address = _first("BENTOML_HOST", "HTTP_HOST", default="localhost")
+    sys.exit(not ready(address, int(_first("PORT", "BENTOML_PORT", "HTTP_PORT", default="8000"))))

@@ -27,7 +27,7 @@ class Ready(HTTPServer):
             pass
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), self.RequestHandlerClass)
+        super().__init__(("127.0.0.5", 0), self.RequestHandlerClass)
 
 
 @pytest.fixture
@@ -41,16 +41,19 @@ def service() -> Iterator[Ready]:
 @pytest.mark.parametrize(("status", "ready"), [(200, True), (503, False), (401, False)])
 def test_ready_is_a_200(service: Ready, status: int, ready: bool) -> None:
     service.status = status
-    assert health.ready(service.server_port) is ready
+    assert health.ready("127.0.0.5", service.server_port) is ready
 
 
 def test_the_exit_code_says_it(service: Ready) -> None:
     def check(**more: str) -> int:
-        return subprocess.run([sys.executable, "-m", "health"], cwd=ROOT, env=more, check=False).returncode
+        environment = {"HTTP_HOST": "127.0.0.5"} | more
+        return subprocess.run([sys.executable, "-m", "health"], cwd=ROOT, env=environment, check=False).returncode
 
     port = str(service.server_port)
     assert check(HTTP_PORT=port, http_proxy="http://192.0.2.1:9") == 0
     assert check(PORT=port, BENTOML_PORT="1", HTTP_PORT="1") == 0
     assert check(PORT="", BENTOML_PORT=port, HTTP_PORT="1") == 0
+    assert check(BENTOML_HOST="127.0.0.5", HTTP_HOST="127.0.0.6", HTTP_PORT=port) == 0
+    assert check(HTTP_HOST="", HTTP_PORT=port) == 1
     service.server_close()
     assert check(HTTP_PORT=port) == 1
