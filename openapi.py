@@ -15,7 +15,7 @@ REFERENCE = "#/components/schemas/{model}"
 ERRORS = {
     400: "The form is malformed.",
     401: "No key, or a wrong one.",
-    408: "Nothing of the form came for a minute.",
+    408: "The form came too slowly, or nothing of it for a minute.",
     413: "The upload is larger than OCR_MAX_UPLOAD_MB.",
     422: "There is no file in the field `file`.",
     500: "The reader failed; the service's log says why.",

@@ -64,7 +64,7 @@ def rows(rooms: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
         packed[-1:] = smaller
     for row in packed:
         used = sum(rooms[index] for index in row) + BETWEEN * (len(row) - 1)
-        yield next(width for width in WIDTHS if width >= used and width >= NARROW * len(row)), row
+        yield next(width for width in WIDTHS if width >= used), row
 
 
 def _packed(rooms: Sequence[int], lines: Sequence[int], width: int) -> list[list[int]]:

@@ -15,7 +15,7 @@ import numpy as np
 import openvino
 from openvino import opset13 as ops
 
-from ocr.recognizer import STEP, TRAINED_WIDTH
+from ocr.recognizer import HEIGHT, STEP, TRAINED_WIDTH
 from ocr.rows import NARROW
 from runners import padding
 from runners.rewrites import Array, origin, redirect
@@ -28,7 +28,7 @@ def rewrite(model: openvino.Model, path: Path, width: int) -> None:
 
     It then takes the pixels, (1, 3, 48, width), and what guides() gives.
     """
-    model.reshape([1, 3, 48, width])
+    model.reshape([1, 3, HEIGHT, width])
     *means, column = padding.of(path)
     lines, columns, cells = width // NARROW, width // STEP, width // CELL
     shares, spread, rest, mask = (

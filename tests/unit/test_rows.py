@@ -64,6 +64,7 @@ def test_every_line_is_in_one_row_that_holds_it(rooms: list[int]) -> None:
     packed = list(rows(rooms))
     assert sorted(index for _, row in packed for index in row) == list(range(len(rooms)))
     assert all(sum(rooms[index] + BETWEEN for index in row) - BETWEEN <= width for width, row in packed)
+    assert all(len(row) * NARROW <= width for width, row in packed)
 
 
 @pytest.mark.parametrize(
