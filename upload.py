@@ -136,6 +136,7 @@ async def unless_gone(request: Request, waited_for: Coroutine[Any, Any, T]) -> T
     finally:
         work.cancel()
         gone.cancel()
+        del work  # its exception knows this frame: what it holds would be kept until the next garbage collection
 
 
 async def _disconnected(request: Request) -> None:

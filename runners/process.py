@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
@@ -49,6 +49,7 @@ class RunnerProcess:
         self._process = process
         self._control = control
         self._idle = idle
+        self._slots = len(idle)
         self._reading = 0
         self._drained = asyncio.Event()
         self.device = ""
@@ -103,22 +104,24 @@ class RunnerProcess:
         """Whether the child has not ended."""
         return self._process.poll() is None
 
-    async def read(self, photo: bytes, begun: Callable[[], None]) -> Reading:
+    async def read(self, photo: bytes, seconds: float) -> Reading:
         """Read a photo, at most `slots` at a time; whoever cancels this must kill() the child.
 
-        `begun` is called when reading begins: other photos may fill the memory that there is for them until then.
+        It has `seconds` from when reading begins; until then it may wait for memory that the others fill.
 
         Raises:
             UnreadablePhoto, ReadingFailed: as the runner said.
             ProcessDied: the child ended meanwhile.
+            TimeoutError: it took longer; kill() the child.
         """
         channel = self._idle.pop()
         self._reading += 1
         try:
-            await channel.send(photo)
-            await channel.receive()
-            begun()
-            answer = await channel.receive()
+            async with asyncio.timeout(seconds * self._slots):
+                await channel.send(photo)
+                await channel.receive()
+            async with asyncio.timeout(seconds):
+                answer = await channel.receive()
         finally:
             self._idle.append(channel)
             self._reading -= 1

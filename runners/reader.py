@@ -112,7 +112,10 @@ class Reader:
         """Read a photo once, and give its place back when the child is done with it, not when the caller leaves."""
         attempt = self._keep(asyncio.create_task(self._supervisor.read(photo)))
         attempt.add_done_callback(lambda _: self._places.give_back(alone=alone))
-        return await asyncio.shield(attempt)
+        try:
+            return await asyncio.shield(attempt)
+        finally:
+            del attempt  # its exception knows this frame: the photo would be kept until the next garbage collection
 
     def _keep(self, task: "asyncio.Task[T]") -> "asyncio.Task[T]":
         self._tasks.add(task)

@@ -104,10 +104,9 @@ class Supervisor:
             self._rest()
 
     async def _read(self, photo: bytes, process: RunnerProcess) -> Reading:
-        seconds, clock = self._bounds.timeout, asyncio.get_running_loop().time
+        seconds = self._bounds.timeout
         try:
-            async with asyncio.timeout(seconds * self._bounds.parallel) as limit:  # it may wait for all the others
-                reading = await process.read(photo, lambda: limit.reschedule(clock() + seconds))
+            reading = await process.read(photo, seconds)
         except ProcessDied:
             self._lost(process, "died")
             raise

@@ -7,13 +7,14 @@ import signal
 import psutil
 import pytest
 
-from ocr.errors import ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
+from ocr.errors import OcrError, ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
 from runners import RUNNERS, Entry
 from runners.base import Options
 from runners.process import ProcessDied, RunnerProcess
 from runners.reader import Reader
 from runners.supervisor import Bounds
 from tests import fakes
+from tests.unit.kept import Noted, without_collector
 from tests.unit.readers import children, texts, until, with_reader
 
 COLOURS = [(10 * i, 20, 30) for i in range(20)]
@@ -199,7 +200,7 @@ def test_a_killed_process_says_so(options: Options) -> None:
         process = await RunnerProcess.start("colour", options, slots=1)
         process.kill()
         with pytest.raises(ProcessDied):
-            await process.read(fakes.photo((1, 2, 3)), lambda: None)
+            await process.read(fakes.photo((1, 2, 3)), 30)
         await process.close()
 
     asyncio.run(run())
@@ -300,3 +301,15 @@ def test_no_file_descriptor_is_left_behind_by_restarts(options: Options) -> None
         assert [await restarted() for _ in range(3)] == [first] * 3
 
     with_reader(options, use)
+
+
+@pytest.mark.parametrize("colour", [fakes.FAILS, fakes.HUNGRY, fakes.KILLS])
+def test_a_photo_that_failed_is_kept_by_nobody(options: Options, colour: fakes.Colour) -> None:
+    async def use(reader: Reader) -> None:
+        freed = Noted.freed
+        with pytest.raises(OcrError):
+            await reader.read(Noted(fakes.photo(colour)))
+        await asyncio.wait_for(until(lambda: Noted.freed > freed), 2)
+
+    with without_collector():
+        with_reader(options, use)

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.types import Message
 
 import upload
-from upload import QueueFull, Refused, Uploads
+from tests.unit.kept import Noted, without_collector
+from upload import QueueFull, Refused, Uploads, unless_gone
 
 SIZE = 1000
 
@@ -166,3 +167,19 @@ def test_a_full_disk_does_not_matter(monkeypatch: pytest.MonkeyPatch, tmp_path: 
             assert photo == large
 
     run(use)
+
+
+def test_what_failed_is_kept_by_nobody() -> None:
+    async def fail(held: Noted) -> None:
+        await asyncio.sleep(0)
+        raise ValueError(len(held))
+
+    async def use() -> None:
+        freed = Noted.freed
+        with pytest.raises(ValueError, match="5"):
+            await unless_gone(Sender().request, fail(Noted(b"photo")))
+        await asyncio.sleep(0)
+        assert Noted.freed == freed + 1
+
+    with without_collector():
+        run(use)

@@ -1,0 +1,25 @@
+"""Whether bytes are freed as soon as nobody needs them."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Noted(bytes):
+    """Bytes that count how many of their kind were freed."""
+
+    freed = 0
+
+    def __del__(self) -> None:
+        Noted.freed += 1
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Run the block without garbage collection: what is freed in it is in no circle of references."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
