@@ -77,8 +77,8 @@ class Reader:
         )
 
     def start(self) -> "asyncio.Task[RunnerProcess]":
-        """Load the runner now rather than with the first photo, as soon as it can be; who wants to wait for it can."""
-        return self._keep(asyncio.create_task(self._supervisor.begun()))
+        """Load the runner now rather than with the first photo; who wants to wait for it can."""
+        return self._keep(asyncio.create_task(self._supervisor.started()))
 
     async def read(self, photo: bytes) -> Reading:
         """Read a photo; a caller that is cancelled while it waits costs nothing.

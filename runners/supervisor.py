@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,7 @@ class Supervisor:
         self._process: RunnerProcess | None = None
         self._starting = asyncio.Lock()
         self._replacement: asyncio.Task[None] | None = None
+        self._mending: asyncio.Task[None] | None = None
         self._draining: set[RunnerProcess] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._backoff = Backoff()
@@ -137,14 +139,6 @@ class Supervisor:
                     await self._try_to_start()
         return self._process
 
-    async def begun(self) -> RunnerProcess:
-        """The first child, tried until it starts: what is not ready may be sent no photo that has it tried."""
-        while True:  # until close() cancels it
-            try:
-                return await self.started()
-            except RunnerUnavailable:
-                await asyncio.sleep(self._backoff.left)
-
     def _notice_death(self) -> None:
         if self._process and not self._process.alive:
             log.warning("the child process ended while it was idle")
@@ -163,7 +157,16 @@ class Supervisor:
             self._problem = str(error)
             self._backoff.failed()
             log.error("no child process can be started; next attempt in %.0f s at the earliest", self._backoff.left)
+            if self._mending is None or self._mending.done():
+                self._mending = self._keep(self._mend())
         self._rest()
+
+    async def _mend(self) -> None:
+        """Try until a child starts: what is not ready may be sent no photo that has it tried."""
+        while not (self._process or self._closed):
+            await asyncio.sleep(self._backoff.left)
+            with suppress(RunnerUnavailable):
+                await self.started()
 
     async def _start(self) -> RunnerProcess:
         problems = []
@@ -280,10 +283,8 @@ class Supervisor:
     async def close(self) -> None:
         """End all children at once; nobody waits for an answer any more."""
         self.refuse()
-        if self._release:
-            self._release.cancel()
-        if self._replacement:
-            self._replacement.cancel()
+        for planned in filter(None, (self._release, self._replacement, self._mending)):
+            planned.cancel()
         if self._process:
             self._retire(self._process)
             self._process = None

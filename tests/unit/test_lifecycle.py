@@ -252,20 +252,30 @@ def test_no_child_is_left_if_the_service_ends_while_it_loads_and_photos_wait(
     with_reader(options, use, "endless")
 
 
-def test_a_first_start_that_fails_is_tried_again_without_a_photo(
-    options: Options, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("loaded_before", [False, True])
+def test_a_start_that_fails_is_tried_again_without_a_photo(
+    options: Options, monkeypatch: pytest.MonkeyPatch, loaded_before: bool
 ) -> None:
     monkeypatch.setattr(backoff, "PAUSES", (0.0, 0.05))
     monkeypatch.setattr(supervisor, "PATIENCE", 0.01)
     mended = RUNNERS["colour"]
-    monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes:UnloadableRunner", ("numpy",)))
 
     async def use(reader: Reader) -> None:
-        reader.start()
-        with pytest.raises(RunnerUnavailable):
-            await reader.read(fakes.photo((1, 2, 3)))
-        monkeypatch.setitem(RUNNERS, "colour", mended)
-        await until(lambda: reader.state().loaded)
+        if loaded_before:
+            await reader.start()
+        with monkeypatch.context() as patch:
+            patch.setitem(RUNNERS, "colour", Entry("tests.fakes:UnloadableRunner", ("numpy",)))
+            if loaded_before:
+                children()[0].kill()
+                await until(lambda: not reader.state().loaded)
+                with pytest.raises(RunnerUnavailable):
+                    await reader.read(fakes.photo((1, 2, 3)))
+            else:
+                with pytest.raises(RunnerUnavailable):
+                    await reader.start()
+        assert RUNNERS["colour"] is mended
+        await until(lambda: reader.state().ready)
+        assert reader.state().loaded
 
     with_reader(options, use)
 
