@@ -270,11 +270,7 @@ class Supervisor:
     def _retire(self, process: RunnerProcess) -> None:
         """Let a child finish what it reads, then end it."""
         self._draining.add(process)
-        self._keep(self._drain(process))
-
-    async def _drain(self, process: RunnerProcess) -> None:
-        await process.close()
-        self._draining.discard(process)
+        self._keep(process.close()).add_done_callback(lambda _: self._draining.discard(process))
 
     def refuse(self) -> None:
         """Start no child any more."""
@@ -283,8 +279,10 @@ class Supervisor:
     async def close(self) -> None:
         """End all children at once; nobody waits for an answer any more."""
         self.refuse()
-        for planned in filter(None, (self._release, self._replacement, self._mending)):
-            planned.cancel()
+        if self._release:
+            self._release.cancel()
+        for task in filter(None, (self._replacement, self._mending)):
+            task.cancel()
         if self._process:
             self._retire(self._process)
             self._process = None
