@@ -87,6 +87,7 @@ def snapshot(state: State) -> str:
     families = [
         GaugeMetricFamily("mtphotos_ocr_photos_reading", "Photos that are being read.", value=state.reading),
         GaugeMetricFamily("mtphotos_ocr_photos_waiting", "Photos that wait for their turn.", value=state.waiting),
+        GaugeMetricFamily("mtphotos_ocr_ready", "1 if a photo would be taken.", value=int(state.ready)),
         GaugeMetricFamily("mtphotos_ocr_model_loaded", "1 if a model is loaded.", value=int(state.loaded)),
         GaugeMetricFamily("mtphotos_ocr_uptime_seconds", "Seconds since the service was started.", value=state.uptime),
         now,

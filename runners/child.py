@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ def main(job: str, control_fd: str, *slot_fds: str) -> int:
     """Load the runner, then serve all slots until the service lets go."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # meant for the service, which ends us when it has answered
+    with suppress(OSError):  # there is such a thing on Linux only
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")  # if memory runs out, it is not the service's end
     control = socket.socket(fileno=int(control_fd))
     threading.Thread(target=_end_with, args=(control,), daemon=True).start()
     wanted = json.loads(job)

@@ -46,6 +46,7 @@ def test_a_bento_holds_what_serves_and_the_requirements_as_tested(target: str, t
     assert packed == runners
     page = {"index.html", "page.css", *web.SCRIPTS}
     assert {path.name for path in (bento / "src" / "web").iterdir()} == {"__init__.py", *page}
+    assert (bento / "README.md").read_text("utf-8") == (ROOT / "README.md").read_text("utf-8")
     pinned = bento / "env" / "python" / "requirements.txt"
     assert pins(pinned) == pins(ROOT / "requirements" / f"{target}.txt")
     assert "://" not in pinned.read_text("utf-8")

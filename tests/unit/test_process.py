@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -34,6 +35,20 @@ def test_photos_are_read_side_by_side_but_not_more_than_allowed(options: Options
         await texts(reader, *[fakes.SLOW] * 4)
         seconds = asyncio.get_running_loop().time() - started
         assert seconds >= 2 * fakes.SLOW_SECONDS
+
+    with_reader(options, use)
+
+
+def oom_score_adj(pid: int | str) -> Path:
+    return Path(f"/proc/{pid}/oom_score_adj")
+
+
+@pytest.mark.skipif(not oom_score_adj("self").exists(), reason="there is such a thing on Linux only")
+def test_if_memory_runs_out_the_child_is_the_first_to_go(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        (child,) = children()
+        assert oom_score_adj(child.pid).read_text("ascii").strip() == "1000"
 
     with_reader(options, use)
 
