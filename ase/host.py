@@ -71,13 +71,20 @@ class Loaded:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Load the runner that is chosen."""
+        """Load the runner that is chosen, or with `auto` the first that can be loaded; raises RunnerUnavailable."""
         wanted = options(settings)
         everything = replace(wanted, limits=replace(wanted.limits, min_score=0))  # each request has its own least score
-        entry = RUNNERS[candidates(settings.ocr_runner, wanted)[0]]
-        runner = make(entry.runner, replace(everything, model=entry.model(wanted)))
-        runner.load()
-        return cls(runner, settings, PixelGate(wanted.limits.max_pixels))
+        names = candidates(settings.ocr_runner, wanted)
+        for name in names:
+            entry = RUNNERS[name]
+            try:
+                runner = make(entry.runner, replace(everything, model=entry.model(wanted)))
+                runner.load()
+            except Exception:
+                log.exception("%s cannot be loaded", name)
+            else:
+                return cls(runner, settings, PixelGate(wanted.limits.max_pixels))
+        raise RunnerUnavailable(f"none of these can be loaded: {', '.join(names)}")
 
 
 class Host:
@@ -109,10 +116,10 @@ class Host:
                 log.exception("the runner could not be closed")
         return int(Code.OK)
 
-    def answer(self, params: Mapping[str, str], photo: Callable[[], bytes | None]) -> tuple[int, bytes]:
-        """A code, and the JSON of the lines or of what is wrong."""
+    def answer(self, params: Mapping[str, str] | None, photo: Callable[[], bytes | None]) -> tuple[int, bytes]:
+        """A code, and the JSON of the lines or of what is wrong; `photo` looks for the image in the request."""
         try:
-            return int(Code.OK), _json({"lines": [_line(line) for line in self._read(params, photo())]})
+            return int(Code.OK), _json({"lines": [_line(line) for line in self._read(params or {}, photo)]})
         except OcrError as error:
             code = CODES.get(type(error), Code.FAILED)
             log.info("%s: %s", PHRASES[code], error)
@@ -123,12 +130,17 @@ class Host:
             log.exception("the reader failed")
             return refusal(Code.FAILED, FAILED)
 
-    def _read(self, params: Mapping[str, str], photo: bytes | None) -> list[TextLine]:
+    def _read(self, params: Mapping[str, str], find: Callable[[], bytes | None]) -> list[TextLine]:
         loaded = self._loaded
         if loaded is None:
             raise RunnerUnavailable("no model is loaded; the log says why")
-        if not photo:
+        photo = None
+        with suppress(AttributeError, KeyError, TypeError):  # a request of another shape than the loaders give it
+            photo = find()
+        if not photo or not isinstance(photo, bytes):
             raise EmptyRequest(f"there is no image under the key {INPUT}")
+        if not isinstance(params, Mapping):
+            raise BadParameter("parameters must be names with strings")
         megabytes = loaded.settings.ocr_max_upload_mb
         if len(photo) > megabytes * 10**6:
             raise UnreadablePhoto(f"the file has {len(photo)} bytes; up to {megabytes} MB are read (max_upload_mb)")
@@ -145,7 +157,7 @@ def settings_in(config: Mapping[str, str]) -> dict[str, Any]:
         name = name if name in Settings.model_fields else f"ocr_{name}"
         if name not in Settings.model_fields:
             foreign.append(key)
-        elif value:  # an empty one is not set
+        elif value not in {"", None}:  # an empty one is not set
             found[name] = value
     if foreign:
         log.warning("keys of [wrapper] that are no settings of the reader: %s", ", ".join(foreign))

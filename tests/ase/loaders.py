@@ -41,7 +41,7 @@ class V1:
             ({"key": key, "data": photo, "len": len(photo), "status": ONCE, "type": IMAGE, "desc": {}},), params
         )
 
-    def read_items(self, items: tuple[dict[str, Any], ...], params: dict[str, str]) -> tuple[int, bytes]:
+    def read_items(self, items: tuple[dict[str, Any], ...] | None, params: dict[str, str]) -> tuple[int, bytes]:
         answer: list[dict[str, Any]] = []
         code = is_code(self._module.wrapperOnceExec("", params | {"sid": "ocr@1"}, items, answer, (0,), 1))
         (item,) = answer

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import ase.wrapper
-from ase.host import Code, settings_in
+from ase.host import Code, Host, settings_in
 from runners import RUNNERS, Entry
 from tests import fakes
 from tests.ase.conftest import LOADERS, Loader
@@ -139,19 +139,39 @@ def test_a_thousand_calls_from_several_threads_get_their_own_answers(name: str) 
     loader.fini()
 
 
-@pytest.mark.parametrize("items", [({},), ("text",), ({"key": "data"},), ({"key": "data", "data": 7},), (None,)])
-def test_malformed_items_are_answered_too(items: tuple[Any, ...]) -> None:
+@pytest.mark.parametrize(
+    "items", [(), ({},), ("text",), ({"key": "data"},), ({"key": "data", "data": 7},), (None,), None]
+)
+def test_a_request_without_an_image_is_an_empty_one(items: Any) -> None:
     loader = V1(ase.wrapper)
+    assert loader.read_items(items, {})[0] == Code.NO_MODEL
     loader.init(ENGINE)
-    assert loader.read_items(items, {})[0] == Code.FAILED
+    assert loader.read_items(items, {})[0] == Code.EMPTY
     loader.fini()
 
 
-def test_no_items_are_an_empty_request() -> None:
-    loader = V1(ase.wrapper)
-    loader.init(ENGINE)
-    assert loader.read_items((), {})[0] == Code.EMPTY
-    loader.fini()
+@pytest.mark.parametrize(
+    ("params", "code"), [(None, Code.OK), ("min_score", Code.BAD_PARAMETER), (7, Code.BAD_PARAMETER)]
+)
+def test_no_parameters_are_none_and_others_than_names_with_strings_are_bad(params: Any, code: Code) -> None:
+    host = Host()
+    host.init(ENGINE)
+    assert host.answer(params, lambda: fakes.photo(GREY))[0] == code
+    host.close()
+
+
+def test_a_setting_of_zero_is_set(loader: Loader) -> None:
+    loader.init(ENGINE | {"min_score": "1"})
+    assert lines(loader.read(fakes.photo(GREY))) == []
+    config: dict[str, Any] = ENGINE | {"min_score": 0}  # no string, but clear enough
+    assert loader.init(config) == 0
+    assert lines(loader.read(fakes.photo(GREY)))
+
+
+def test_auto_goes_on_with_the_next_if_one_cannot_be_loaded(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ase.host.candidates", lambda *_: ["openvino", "onnx"])
+    assert loader.init({"engine": "auto"}) == 0
+    assert lines(loader.read(fakes.photo(GREY)))
 
 
 def test_what_is_not_offered_is_refused_in_the_loaders_own_types() -> None:
