@@ -41,6 +41,7 @@ try:
     SETTINGS = settings.load()
 except settings.SettingsError as problem:
     sys.exit(f"mtphotos-ocr cannot start: {problem}")
+logs.configure(SETTINGS.log_format)
 
 
 async def docs(_: Request) -> Response:
@@ -65,7 +66,6 @@ class OcrService:
     """Reads the text in photos, for MT Photos."""
 
     def __init__(self) -> None:
-        logs.configure(SETTINGS.log_format)
         self._reader = assembly.reader(SETTINGS)
         self._uploads = assembly.uploads(SETTINGS)
         self._drain = Drain(SETTINGS.server_drain_time)

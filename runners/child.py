@@ -2,10 +2,10 @@
 
 `python -m runners.child JSON CONTROL_FD SLOT_FD...`
 
-Over each slot, a socket to the service, go photos one after another: an 8-byte length and the file, and back two
-messages, each an 8-byte length and JSON: an empty one when reading begins, and the answer. Nothing else crosses the
-border: no exception, no pickle. The control socket carries one message, how loading went; when the service closes it,
-or dies, the child ends.
+Over each slot, a socket to the service, go photos one after another as two messages, the id of the request and the
+file, and back two of JSON: an empty one when reading begins, and the answer. A message has its length in 8 bytes in
+front. Nothing else crosses the border: no exception, no pickle. The control socket carries one message, how loading
+went; when the service closes it, or dies, the child ends.
 """
 
 import json
@@ -76,7 +76,8 @@ def _options(job: dict[str, Any]) -> Options:
 
 
 def _serve(slot: socket.socket, runner: Runner, gate: PixelGate) -> None:
-    while (photo := _receive(slot)) is not None:
+    while (request := _receive(slot)) is not None and (photo := _receive(slot)) is not None:
+        logs.request_id.set(request.decode())
         with gate.passed(pixels(photo)):
             _send(slot, {})
             answer = _read(runner, photo)

@@ -8,15 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import numpy as np
 
-from logs import log
+from logs import log, request_id
 from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading, TextLine
 from runners import RUNNERS
@@ -118,6 +119,7 @@ class RunnerProcess:
         self._reading += 1
         try:
             async with asyncio.timeout(seconds * self._slots):
+                await channel.send(request_id.get().encode())
                 await channel.send(photo)
                 await channel.receive()
             async with asyncio.timeout(seconds):
@@ -163,17 +165,27 @@ def _popen(job: str, settings: Mapping[str, str], theirs: list[socket.socket]) -
     environment = {name: value for name, value in os.environ.items() if name.upper() != "API_AUTH_KEY"}
     try:
         # not asyncio's own subprocess: killing one races with its watcher, which then loses the exit code
-        return subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "runners.child", job, *map(str, descriptors)],
             cwd=ROOT,
             env=environment | dict(settings),
             stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             pass_fds=descriptors,
             start_new_session=True,
         )
+        threading.Thread(target=_log_lines, args=(process.stderr,), daemon=True).start()
+        return process
     finally:
         for end in theirs:
             end.close()
+
+
+def _log_lines(stream: IO[bytes]) -> None:
+    """Log what libraries in the child print, such as those that decode pictures, until it ends."""
+    with stream:
+        for line in stream:
+            log.warning("the child process says: %s", ascii(line.decode(errors="replace").rstrip())[1:-1])
 
 
 class Channel:
@@ -187,11 +199,11 @@ class Channel:
     async def open(cls, end: socket.socket) -> Self:
         return cls(*await asyncio.open_connection(sock=end))
 
-    async def send(self, photo: bytes) -> None:
-        """Send a photo; raises ProcessDied if nobody takes it."""
+    async def send(self, message: bytes) -> None:
+        """Send a message; raises ProcessDied if nobody takes it."""
         try:
-            self._writer.write(len(photo).to_bytes(8))
-            self._writer.write(photo)
+            self._writer.write(len(message).to_bytes(8))
+            self._writer.write(message)
             await self._writer.drain()
         except ConnectionError:
             raise ProcessDied from None

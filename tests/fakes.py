@@ -19,6 +19,7 @@ KILLS: Colour = (255, 0, 0)
 KILLS_ONCE: Colour = (255, 0, 1)
 FAILS: Colour = (0, 255, 0)
 HUNGRY: Colour = (255, 255, 0)
+SAYS: Colour = (0, 255, 255)
 SLOW: Colour = (0, 0, 255)
 SLOW_SECONDS = 0.5
 
@@ -56,6 +57,8 @@ class ColourRunner:
             raise RuntimeError("green is not read")
         if colour == HUNGRY:
             raise MemoryError
+        if colour == SAYS:
+            os.write(2, "\N{SNOWMAN}\x1b[1m".encode() + b"\xff, says a library\n")
         if colour == SLOW:
             time.sleep(SLOW_SECONDS)
         if colour == BLANK:

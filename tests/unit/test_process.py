@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import re
 import signal
 from pathlib import Path
 
 import psutil
 import pytest
 
+from logs import log, request_id
 from ocr.errors import OcrError, ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
 from runners import RUNNERS, Entry
 from runners.base import Options
@@ -62,6 +64,30 @@ def test_expected_failures_cross_the_border_as_what_they_are(options: Options) -
         with pytest.raises(UnreadablePhoto):
             await reader.read(b"")
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
+
+    with_reader(options, use)
+
+
+def test_what_the_child_logs_names_the_request(options: Options, capfd: pytest.CaptureFixture[str]) -> None:
+    async def use(reader: Reader) -> None:
+        for name in ("first", "second"):
+            request_id.set(name)
+            with pytest.raises(ReadingFailed):
+                await reader.read(fakes.photo(fakes.FAILS))
+
+    with_reader(options, use)
+    logged = re.findall("the runner failed on a photo of 99 bytes request=(.*)", capfd.readouterr().out)
+    assert logged == ["first", "second"]
+
+
+def test_what_libraries_print_is_logged(options: Options, caplog: pytest.LogCaptureFixture) -> None:
+    log.addHandler(caplog.handler)
+
+    async def use(reader: Reader) -> None:
+        await texts(reader, fakes.SAYS)
+        await until(lambda: "says" in caplog.text)
+        log.removeHandler(caplog.handler)
+        assert caplog.messages[-1] == r"the child process says: \u2603\x1b[1m\ufffd, says a library"
 
     with_reader(options, use)
 
