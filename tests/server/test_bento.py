@@ -1,14 +1,18 @@
 """What `bentoml build` makes, and that it serves."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import httpx2 as httpx
 import pytest
+from PIL import Image
 
 import web
 from tests.conftest import DATA
+from tests.pictures import encoded
 from tests.server.conftest import ROOT, VENV, copy_project, environment, started
 
 KEY = "a-key-that-must-not-be-built-in"
@@ -60,12 +64,27 @@ def test_a_bento_serves_from_any_folder(tmp_path: Path) -> None:
     (tmp_path / "project").rename(tmp_path / "gone")
     elsewhere.mkdir()
     command = [f"{VENV}/bin/bentoml", "serve", f"{bento.parent.name}:{bento.name}"]
-    told = {"BENTOML_HOME": str(home), "API_AUTH_KEY": KEY, "__BENTOML_DEBUG_USAGE": "True"}
+    told = {"BENTOML_HOME": str(home), "API_AUTH_KEY": KEY, "__BENTOML_DEBUG_USAGE": "True", "LOG_FORMAT": "json"}
+    told["PYTHONWARNINGS"] = ""  # as people have it
     with started(command, elsewhere, log, **told) as (_, port):
-        picture = {"file": (DATA / "strip.png").read_bytes()}
-        answer = httpx.post(f"http://127.0.0.1:{port}/ocr", headers={"api-key": KEY}, files=picture, timeout=60)
-        assert answer.json()["result"]["texts"] == ["Exit"]
+
+        def read(photo: bytes) -> dict[str, Any]:
+            url = f"http://127.0.0.1:{port}/ocr"
+            answer = httpx.post(url, headers={"api-key": KEY}, files={"file": photo}, timeout=60).json()
+            assert isinstance(answer, dict)
+            return answer
+
+        assert read((DATA / "strip.png").read_bytes())["result"]["texts"] == ["Exit"]
+        assert "broken" in read(spoilt_tiff())["msg"]
         assert "<h1" in httpx.get(f"http://127.0.0.1:{port}/").text
     printed = log.read_text("utf-8")
     assert "Traceback" not in printed
     assert "Tracking Payload" not in printed  # what BentoML would report to its makers
+    messages = [json.loads(line)["message"] for line in printed.splitlines()]  # nothing but JSON from the first line on
+    assert any("not yet in table" in message for message in messages)  # also what libraries print
+
+
+def spoilt_tiff() -> bytes:
+    file = bytearray(encoded(Image.effect_noise((240, 160), 60).convert("RGB"), "TIFF", compression="tiff_lzw"))
+    file[100:4000] = b"\xff" * 3900
+    return bytes(file)
