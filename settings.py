@@ -121,14 +121,22 @@ class Settings(BaseSettings):
         """
         if self.api_auth_key is None:
             raise SettingsError("set API_AUTH_KEY to a long random text, in the environment or in the file .env")
-        family = socket.AF_INET6 if self.http_host.version == 6 else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
+        host, port = self._address()
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((str(self.http_host), self.http_port))
+                probe.bind((host, port))
             except OSError as error:
-                problem = f"cannot listen on {self.http_host} port {self.http_port} ({error.strerror})"
+                problem = f"cannot listen on {host} port {port} ({error.strerror})"
                 raise SettingsError(f"{problem}; stop what uses it, or change HTTP_PORT or HTTP_HOST") from None
+
+    def _address(self) -> tuple[str, int]:
+        """Where BentoML will listen: its command line, and its own variables, go before the settings."""
+        import click  # BentoML's: the platform ASE, which reads settings too, has none  # noqa: PLC0415
+
+        context = click.get_current_context(silent=True)
+        given = context.params if context else {}
+        return given.get("host") or str(self.http_host), given.get("port") or self.http_port
 
 
 def load() -> Settings:

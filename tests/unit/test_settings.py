@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import settings
@@ -136,6 +137,21 @@ def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTP_HOST", "127.0.0.1")
         monkeypatch.setenv("HTTP_PORT", str(other.getsockname()[1]))
         with pytest.raises(settings.SettingsError, match=r"Address already in use.*change HTTP_PORT"):
+            settings.load().check()
+
+
+def test_the_port_and_host_of_bentomls_command_line_go_before_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken, socket.socket() as free, click.Context(click.Command("serve")) as context:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        free.bind(("127.0.0.1", 0))
+        taken_port, free_port = (each.getsockname()[1] for each in (taken, free))
+        free.close()
+        monkeypatch.setenv("HTTP_PORT", str(taken_port))
+        context.params = {"host": "127.0.0.1", "port": free_port}
+        settings.load().check()
+        context.params = {"host": "127.0.0.1", "port": None}
+        with pytest.raises(settings.SettingsError, match=rf"cannot listen on 127.0.0.1 port {taken_port}"):
             settings.load().check()
 
 
