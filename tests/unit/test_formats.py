@@ -131,6 +131,13 @@ def test_of_a_photo_of_which_nothing_is_there_it_is_said() -> None:
         decoded(whole[: start_of_scan + 10])
 
 
+@pytest.mark.parametrize(("kind", "length"), [("png", 60), ("gif", 100), ("heic", 1000)])
+def test_a_photo_of_which_only_the_head_is_there_is_broken_each_time(kind: str, length: int) -> None:
+    for _ in range(2):
+        with pytest.raises(UnreadablePhoto, match="broken"):
+            decoded(KINDS[kind](picture())[:length])
+
+
 @pytest.mark.parametrize(("kind", "pixels"), [("png", 38_400), ("heic", 76_800), ("webp", 153_600)])
 def test_what_needs_more_memory_may_have_fewer_pixels(kind: str, pixels: int) -> None:
     data = KINDS[kind](picture())
