@@ -139,6 +139,7 @@ KINDS: dict[str, Callable[[Image.Image], bytes]] = {
     "jpeg progressive": lambda image: encoded(image, "JPEG", progressive=True),
     "jpeg grey": lambda image: encoded(image.convert("L"), "JPEG"),
     "jpeg cmyk": lambda image: encoded(image.convert("CMYK"), "JPEG"),
+    "jpeg cmyk progressive": lambda image: encoded(image.convert("CMYK"), "JPEG", progressive=True),
     "jpeg icc": lambda image: encoded(image, "JPEG", icc_profile=profile()),
     "jpeg 4:4:4": lambda image: encoded(image, "JPEG", subsampling=0),
     "motion photo": motion_photo,

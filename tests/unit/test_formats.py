@@ -138,7 +138,19 @@ def test_a_photo_of_which_only_the_head_is_there_is_broken_each_time(kind: str, 
             decoded(KINDS[kind](picture())[:length])
 
 
-@pytest.mark.parametrize(("kind", "pixels"), [("png", 38_400), ("heic", 76_800), ("webp", 153_600)])
+@pytest.mark.parametrize(
+    ("kind", "pixels"),
+    [
+        ("png", 38_400),
+        ("jpeg progressive", 38_400),
+        ("jpeg cmyk", 38_400),
+        ("jpeg cmyk progressive", 76_800),
+        ("heic", 76_800),
+        ("avif", 76_800),
+        ("webp", 153_600),
+        ("jpeg 2000", 153_600),
+    ],
+)
 def test_what_needs_more_memory_may_have_fewer_pixels(kind: str, pixels: int) -> None:
     data = KINDS[kind](picture())
     assert decode(data, needed_side=100, max_pixels=pixels).width == 240
