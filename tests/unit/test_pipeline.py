@@ -19,11 +19,13 @@ CHARSET = UPRIGHT + TURNED + BAD
 class LightEnd:
     """A recognizer's network for dark bars with a lighter end: upright if that is on the right.
 
-    `head_score` is what it gives to a bar that stands on its head and that it takes for a text all the same.
+    `head_score` is what it gives to a bar that stands on its head and that it takes for a text all the same,
+    `score` what it gives to one that does not.
     """
 
-    def __init__(self, head_score: float) -> None:
+    def __init__(self, head_score: float, score: float = 0.95) -> None:
         self.head_score = head_score
+        self.score = score
         self.lines = 0
 
     def __call__(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -34,7 +36,7 @@ class LightEnd:
             columns = line.mean(axis=(0, 1))[: dark[-1]]
             upright = columns[len(columns) // 2 :].mean() > columns[: len(columns) // 2].mean()
             best[index, 0] = CHARSET.index("a" if upright else BAD) + 1
-            probability[index, 0] = 0.95 if upright else self.head_score
+            probability[index, 0] = self.score if upright else self.head_score
         return best, probability
 
 
@@ -76,6 +78,12 @@ def test_the_box_of_a_line_is_smaller_than_what_was_cut_out() -> None:
 @pytest.mark.parametrize("head_score", [0.1, 0.6])
 def test_lines_on_their_head_are_read_turned(head_score: float) -> None:
     assert [line.text for line in pipeline(head_score).read(bars(turned=True)).lines] == ["a", "a"]
+
+
+@pytest.mark.parametrize(("score", "text"), [(0.92, "a"), (0.88, BAD)])
+def test_a_second_reading_counts_only_if_it_is_sure(score: float, text: str) -> None:
+    lines = pipeline(network=LightEnd(0.6, score)).read(bars(turned=True)).lines
+    assert [line.text for line in lines] == [text, text]
 
 
 class Illegible(LightEnd):
