@@ -80,6 +80,19 @@ def test_who_leaves_while_waiting_holds_nobody_up(leaver: int) -> None:
     with_places(1, use)
 
 
+def test_who_leaves_lets_those_behind_it_have_what_is_free() -> None:
+    async def use(places: Places) -> None:
+        took: list[str] = []
+        await queue(places, took, "x")
+        leaver, _ = await queue(places, took, "A", "b")
+        assert took == ["x"]  # A needs both places
+        leaver.cancel()
+        await settled()
+        assert took == ["x", "b"]
+
+    with_places(2, use)
+
+
 def test_who_leaves_at_the_moment_of_its_turn_passes_it_on() -> None:
     async def use(places: Places) -> None:
         took: list[str] = []
