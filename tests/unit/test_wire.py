@@ -44,5 +44,10 @@ def test_the_answer_is_the_one_that_mt_photos_shows() -> None:
     }
 
 
+def test_no_zero_is_negative() -> None:
+    answer = wire.lines_answer([TextLine(np.full((4, 2), -0.0, dtype=np.float32), "x", 1.0)])
+    assert "-0" not in json.dumps(answer)
+
+
 def test_no_text_is_three_empty_arrays() -> None:
     assert wire.lines_answer([]) == {"result": {"texts": [], "scores": [], "boxes": []}}
