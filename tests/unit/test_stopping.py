@@ -41,6 +41,23 @@ def test_what_takes_longer_is_told(begun_before: bool) -> None:
     asyncio.run(asyncio.wait_for(use(), 10))
 
 
+def test_another_signal_does_not_put_the_end_off() -> None:
+    async def use() -> None:
+        drain = Drain(0.1)
+
+        async def insist() -> None:
+            while True:
+                drain.begin()
+                await asyncio.sleep(0.01)
+
+        insisting = asyncio.create_task(insist())
+        with pytest.raises(Stopping):
+            await wait_for_ever(drain, lambda: None)
+        insisting.cancel()
+
+    asyncio.run(asyncio.wait_for(use(), 5))
+
+
 def test_without_a_signal_nothing_is_bounded() -> None:
     async def use() -> None:
         drain = Drain(0)
