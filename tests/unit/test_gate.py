@@ -4,10 +4,11 @@ import struct
 import threading
 from collections.abc import Callable
 
+import pytest
 from PIL import Image
 
 from runners.gate import PixelGate, pixels
-from tests.pictures import raw
+from tests.pictures import encoded, raw
 
 
 class Visit:
@@ -93,3 +94,13 @@ def broken(read: Callable[[], int], gate: PixelGate) -> None:
             read()
     except ZeroDivisionError:
         return
+
+
+@pytest.mark.parametrize(("kind", "weight"), [("PNG", 1), ("HEIF", 2), ("WEBP", 4)])
+def test_the_pixels_of_a_photo_weigh_what_its_format_needs(kind: str, weight: int) -> None:
+    assert pixels(encoded(Image.new("RGB", (64, 32)), kind)) == weight * 64 * 32
+
+
+@pytest.mark.parametrize("data", [b"", b"no photo", encoded(Image.new("L", (64, 32)), "PNG")[:20]])
+def test_what_is_no_picture_waits_for_none(data: bytes) -> None:
+    assert pixels(data) == 0
