@@ -315,6 +315,15 @@ def test_a_service_that_stops_while_the_model_loads_leaves_nothing_behind(option
     with_reader(options, use, "endless")
 
 
+def test_a_service_that_stops_during_a_restart_leaves_nothing_behind(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        reader.restart()
+        await until(lambda: len(children()) == 2)
+
+    with_reader(options, use)
+
+
 def test_a_child_that_times_out_after_it_was_replaced_is_counted_too(options: Options) -> None:
     async def use(reader: Reader) -> None:
         await reader.start()
