@@ -89,6 +89,21 @@ def test_small_text_is_looked_at_more_closely_and_only_there() -> None:
         assert abs(top + height / 2 - (bar[1] + bar[3] / 2)) < 6
 
 
+@pytest.mark.parametrize(("height", "looks"), [(20, 2), (25, 1)])
+def test_what_is_nearly_large_enough_is_not_looked_at_again(height: int, looks: int) -> None:
+    boxes, shapes, _ = find(jpeg(page(1600, 1200, (200, 300, 900, height))))
+    assert len(boxes) == 1
+    assert len(shapes) == looks
+
+
+@pytest.mark.parametrize(("gap", "found"), [(120, 2), (260, 1)])
+def test_a_look_reaches_a_little_beyond_what_the_glance_saw(gap: int, found: int) -> None:
+    small, thin = (400, 300, 600, 26), (400, 326 + gap, 600, 5)
+    boxes, _, _ = find(jpeg(page(2400, 1800, small, thin)))
+    assert len(boxes) == found
+    assert find(jpeg(page(2400, 1800, thin)))[0] == []  # the glance does not see it
+
+
 def test_around_tiny_text_the_look_reaches_farther_because_the_glance_misses_its_neighbours() -> None:
     tiny, thin = (400, 300, 600, 14), (400, 440, 600, 4)
     boxes, shapes, _ = find(jpeg(page(2400, 1800, tiny, thin)))
@@ -127,6 +142,14 @@ def test_a_long_screenshot_is_not_shrunk_to_nothing() -> None:
     boxes, shapes, _ = find(jpeg(page(1080, 12000, *bars)))
     assert len(boxes) == len(bars)
     assert all(area(shape) <= 2_000_000 for shape in shapes)
+
+
+def test_small_print_in_a_long_screenshot_is_seen_and_none_costs_little() -> None:
+    bars = [(100, top, 800, 12) for top in range(100, 11900, 400)]
+    assert len(find(jpeg(page(1080, 12000, *bars)))[0]) == len(bars)
+    boxes, shapes, _ = find(jpeg(page(1080, 12000)))
+    assert boxes == []
+    assert sum(map(area, shapes)) < 2_000_000
 
 
 @given(
