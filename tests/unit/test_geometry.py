@@ -70,6 +70,24 @@ def distances(points: Polygon, others: Polygon) -> NDArray[np.float32]:
     return apart
 
 
+def test_a_polygon_has_the_longer_one_of_opposite_sides() -> None:
+    corners = np.array([[0, 0], [100, 0], [90, 40], [10, 30]], dtype=np.float32)
+    for turns in range(4):
+        sides = geometry.side_lengths(np.roll(corners, turns, axis=0))
+        assert sides == pytest.approx((100, np.hypot(10, 40))[:: (-1) ** turns])
+
+
+def test_an_outline_of_five_corners_keeps_them_and_runs_clockwise() -> None:
+    house = np.array([[50, 0], [100, 40], [100, 90], [0, 90], [0, 40]], dtype=np.float32)
+    assert (geometry.clockwise(house) == house).all()
+    assert (geometry.clockwise(house[::-1]) == house).all()
+
+
+def test_x_and_y_are_scaled_each_by_its_own_factor() -> None:
+    scaled = geometry.scale(box_polygon(10, 20, 30, 40), (2, 0.5), (640, 480))
+    assert (scaled == box_polygon(20, 10, 60, 20)).all()
+
+
 def test_what_is_only_a_point_stays_where_it_is() -> None:
     point = np.full((4, 2), 7, dtype=np.float32)
     assert (geometry.shrunk(point, 0.1) == point).all()
@@ -85,12 +103,35 @@ def test_a_tilted_crop_comes_out_straight() -> None:
     assert straight.mean() > 240
 
 
-def test_a_high_crop_is_laid_on_its_side() -> None:
+def test_a_high_crop_is_laid_on_its_side_so_that_it_begins_with_its_upper_end() -> None:
     pixels = np.zeros((300, 100, 3), dtype=np.uint8)
-    pixels[:150] = 255  # the upper half of a line that runs from bottom to top: its end
+    pixels[:150] = 255
     laid = geometry.crop(pixels, box_polygon(10, 10, 40, 280))
     assert laid.shape == (40, 280, 3)
-    assert laid[:, :100].min() == 255 or laid[:, -100:].min() == 255
+    assert laid[:, :140].min() == 255
+    assert laid[:, 140:].max() == 0
+
+
+@pytest.mark.parametrize(("width", "height", "column"), [(100, 149, False), (100, 150, True), (150, 100, False)])
+def test_what_is_half_as_high_again_as_wide_is_a_column(width: int, height: int, column: bool) -> None:
+    assert geometry.is_column(box_polygon(7, 8, width, height)) is column
+
+
+def test_a_level_crop_is_copied_pixel_by_pixel() -> None:
+    pixels = np.random.default_rng(1).integers(0, 255, (100, 200, 3), dtype=np.uint8)
+    assert (geometry.crop(pixels, box_polygon(10.4, 19.6, 150, 30)) == pixels[20:50, 10:160]).all()
+
+
+def test_a_crop_that_reaches_beyond_the_photo_goes_on_with_its_edge() -> None:
+    pixels = np.full((100, 200, 3), 200, dtype=np.uint8)
+    beyond = geometry.crop(pixels, box_polygon(-10, -5, 60, 30))
+    assert beyond.shape == (30, 60, 3)
+    assert (beyond == 200).all()
+
+
+def test_a_crop_has_at_least_a_pixel() -> None:
+    pixels = np.zeros((100, 200, 3), dtype=np.uint8)
+    assert geometry.crop(pixels, box_polygon(50, 50, 0, 0)).size
 
 
 def box_polygon(left: float, top: float, width: float, height: float) -> Polygon:
@@ -109,10 +150,22 @@ def box_polygon(left: float, top: float, width: float, height: float) -> Polygon
         },
         {  # columns, from right to left, and a page number
             "fourth": (100, 40, 30, 200),
-            "first": (300, 30, 34, 260),
+            "first": (235, 30, 110, 260),
             "third": (202, 300, 30, 150),
             "second": (200, 35, 30, 240),
             "fifth": (20, 500, 40, 30),
+        },
+        {  # no more columns than rows
+            "fourth": (300, 20, 30, 200),
+            "third": (10, 20, 30, 200),
+            "second": (100, 60, 100, 30),
+            "first": (100, 10, 100, 30),
+        },
+        {  # rows, although each line reaches down into the next one
+            "second": (300, 0, 90, 30),
+            "first": (200, 12, 90, 30),
+            "fourth": (100, 24, 90, 30),
+            "third": (0, 36, 90, 30),
         },
     ],
 )
