@@ -130,6 +130,12 @@ def test_a_look_that_finds_far_smaller_lines_is_followed_by_a_closer_one() -> No
     assert list(reading.seconds) == ["decode", "first_look", "detect"]
 
 
+def test_a_strip_may_be_longer_than_the_longest_side_at_no_more_pixels() -> None:
+    _, (_, look), _ = find(jpeg(page(3000, 2250, (100, 1000, 2800, 25))), max_side=1000)
+    assert max(look) > 1200
+    assert area(look) < 1000 * 500
+
+
 def test_a_model_that_cannot_glance_looks_once_at_full_size() -> None:
     boxes, shapes, reading = find(jpeg(page(600, 500, (200, 300, 300, 14))), glance=0)
     assert len(boxes) == 1
@@ -168,12 +174,10 @@ def test_what_is_found_is_inside_the_photo(width: int, height: int, x: float, y:
 
 
 def test_only_a_photo_with_many_lines_is_enlarged_beyond_its_short_side() -> None:
-    few, many = ([(60, 20 + 30 * row, 300, 7) for row in range(count)] for count in (3, 20))
-    sizes = []
-    for bars in (few, many):
-        _, shapes, _ = find(jpeg(page(1000, 750, *bars)))
-        sizes.append(sum(area(shape) for shape in shapes[1:]))
-    assert sizes[0] <= 1088 * 832 < sizes[1]
+    few, many = ([(60, 20 + 30 * row, 300, 7) for row in range(count)] for count in (7, 8))
+    _, (_, look), _ = find(jpeg(page(1000, 750, *few)))
+    _, (_, closer), _ = find(jpeg(page(1000, 750, *many)))
+    assert closer[1] > 2 * look[1]  # of the same width in the photo
 
 
 def test_a_doubtful_large_region_is_no_line_and_not_worth_another_decoding() -> None:
