@@ -150,7 +150,7 @@ def box_polygon(left: float, top: float, width: float, height: float) -> Polygon
         },
         {  # columns, from right to left, and a page number
             "fourth": (100, 40, 30, 200),
-            "first": (235, 30, 110, 260),
+            "first": (235, 60, 110, 260),
             "third": (202, 300, 30, 150),
             "second": (200, 35, 30, 240),
             "fifth": (20, 500, 40, 30),

@@ -93,14 +93,19 @@ def test_who_leaves_lets_those_behind_it_have_what_is_free() -> None:
     with_places(2, use)
 
 
-def test_who_leaves_at_the_moment_of_its_turn_passes_it_on() -> None:
+@pytest.mark.parametrize("before", [True, False])
+def test_who_leaves_at_the_moment_of_its_turn_passes_it_on(before: bool) -> None:
     async def use(places: Places) -> None:
         took: list[str] = []
         await queue(places, took, "x")
         first, _ = await queue(places, took, "a", "b")
+        if before:
+            first.cancel()
         places.give_back()
-        first.cancel()
+        if not before:
+            first.cancel()
         await settled()
         assert took == ["x", "b"]
+        assert first.cancelled()
 
     with_places(1, use)

@@ -72,3 +72,4 @@ def test_an_error_is_that_of_the_photo_alone() -> None:
     with pytest.raises(RuntimeError, match="out of memory"):
         together([crop(1), crop(2), crop(13)])
     assert together([crop(1)]) == [("1", 1.0)]
+    assert reads.batches == [3, 1]
