@@ -34,7 +34,7 @@ def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
         except (OSError, ValueError):  # the other version, or the quota is "max"
             continue
         if quota > 0:
-            return max(1, min(cores, math.ceil(quota / period)))
+            return min(cores, math.ceil(quota / period))
     return cores
 
 
