@@ -93,11 +93,23 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> 
         ("OCR_RUNNER", "tpu", "OCR_RUNNER: Input should be 'auto', 'openvino'"),
         ("HTTP_PORT", "99999", "HTTP_PORT: Input should be less than or equal to 65535"),
         ("OCR_MIN_SCORE", "high", "OCR_MIN_SCORE: Input should be a valid number"),
+        ("OCR_PARALLEL", "0", "OCR_PARALLEL: Input should be greater than or equal to 1"),
+        ("OCR_TIMEOUT", "0", "OCR_TIMEOUT: Input should be greater than 0"),
+        ("SERVER_DRAIN_TIME", "-1", "SERVER_DRAIN_TIME: Input should be greater than or equal to 0"),
+        ("OCR_DEVICE", "gpu:one", "OCR_DEVICE: String should match pattern"),
+        ("OCR_DEVICE", "the gpu", "OCR_DEVICE: String should match pattern"),
     ],
 )
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(settings.SettingsError, match=message):
+        settings.load()
+
+
+def test_all_wrong_values_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PORT", "many")
+    monkeypatch.setenv("OCR_QUEUE", "0")
+    with pytest.raises(settings.SettingsError, match=r"HTTP_PORT: .*; OCR_QUEUE: "):
         settings.load()
 
 
@@ -136,7 +148,7 @@ def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         other.listen()
         monkeypatch.setenv("HTTP_HOST", "127.0.0.1")
         monkeypatch.setenv("HTTP_PORT", str(other.getsockname()[1]))
-        with pytest.raises(settings.SettingsError, match=r"Address already in use.*change HTTP_PORT"):
+        with pytest.raises(settings.SettingsError, match=r"Address already in use.*change HTTP_PORT or HTTP_HOST"):
             settings.load().check()
 
 
@@ -153,6 +165,55 @@ def test_the_port_and_host_of_bentomls_command_line_go_before_the_settings(monke
         context.params = {"host": "127.0.0.1", "port": None}
         with pytest.raises(settings.SettingsError, match=rf"cannot listen on 127.0.0.1 port {taken_port}"):
             settings.load().check()
+
+
+def test_without_a_key_nothing_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_AUTH_KEY", "")
+    with pytest.raises(settings.SettingsError, match="set API_AUTH_KEY"):
+        settings.load().check()
+
+
+def test_a_port_whose_connections_have_just_ended_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            server.accept()[0].close()  # before the client, so that it is the port that waits
+    monkeypatch.setenv("HTTP_HOST", "127.0.0.1")
+    monkeypatch.setenv("HTTP_PORT", str(port))
+    settings.load().check()
+
+
+def test_a_port_of_ipv6_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+            port = server.getsockname()[1]
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    assert str(settings.every_address()) == "::"
+    monkeypatch.setenv("HTTP_HOST", "::1")
+    monkeypatch.setenv("HTTP_PORT", str(port))
+    settings.load().check()
+
+
+def refused(*_: object) -> None:
+    raise OSError(99, "Cannot assign requested address")
+
+
+def test_where_there_is_no_ipv6_every_address_is_one_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket.socket, "bind", refused)
+    assert str(settings.every_address()) == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("192.0.2.7", "192.0.2.7"), ("::1", "[::1]"), ("0.0.0.0", "localhost"), ("::", "localhost")]
+)
+def test_the_address_that_it_prints_is_one_that_can_be_entered(
+    host: str, address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(socket.socket, "connect", refused)  # no network
+    monkeypatch.setenv("HTTP_HOST", host)
+    settings.main()
+    assert capsys.readouterr().out.startswith(f"Address: http://{address}:8000\n")
 
 
 def test_its_main_names_a_wrong_value_in_one_line() -> None:
