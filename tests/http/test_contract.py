@@ -154,19 +154,10 @@ def test_the_log_has_a_line_per_request_without_text_and_key(
     assert "#010203" not in caplog.text + "".join(capfd.readouterr())
 
 
-def test_a_path_of_any_length_makes_a_short_line(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
-    logs.log.addHandler(caplog.handler)
-    caplog.clear()
-    client.get("/" + "%0a" * 5000)
-    (line,) = [record.getMessage() for record in caplog.records]
-    logs.log.removeHandler(caplog.handler)
-    assert line.startswith(r"GET /\n\n")
-    assert len(line) < 250
-
-
 @pytest.mark.parametrize("path", ["/check", "/nowhere", "/livez"])
 def test_every_answer_carries_the_id_of_its_request(client: TestClient, path: str) -> None:
-    assert client.post(path, headers={"x-request-id": "photo-17.a_b"}).headers["x-request-id"] == "photo-17.a_b"
+    for good in ("photo-17.a_b", "x" * 64):
+        assert client.post(path, headers={"x-request-id": good}).headers["x-request-id"] == good
     for bad in (b"", b"a b", b"x" * 65, b"\xfc", b"<script>"):
         name = client.post(path, headers={b"x-request-id": bad}).headers["x-request-id"]
         assert re.fullmatch("[0-9a-f]{32}", name)
