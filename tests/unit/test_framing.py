@@ -1,17 +1,22 @@
-"""Requests that are begun and never completed; those without end are in tests/server."""
+"""What a connection may send beside bodies, and how long it may take."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from unittest.mock import Mock
 
 import pytest
 import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
 
 import framing
-from framing import BoundedProtocol
+from framing import MOST, BoundedProtocol
 
-WHOLE = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+HALF = b"a: " + b"y" * (MOST // 2) + b"\r\n"
+WHOLE = GET + b"\r\n"
 PATIENCE = 0.4  # seconds, of this service
 
 
@@ -76,3 +81,49 @@ def test_one_that_is_answered_late_is_answered_though_another_is_begun_behind_it
         assert b"200 OK" in await reader.readuntil(b"read")
 
     served(slow, use)
+
+
+def refusals(*pieces: bytes) -> int:
+    """How many answers with a 400 a connection gets on which these pieces come."""
+
+    async def run() -> int:
+        config = uvicorn.Config(quick, log_config=None, lifespan="off")
+        config.load()
+        transport = Mock(asyncio.Transport)
+        transport.is_closing.side_effect = lambda: transport.close.called
+        protocol = BoundedProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+        protocol.connection_made(transport)
+        for piece in pieces:
+            protocol.data_received(piece)
+            await asyncio.sleep(0.01)
+        written = b"".join(call.args[0] for call in transport.write.call_args_list)
+        return written.count(b"400 Bad Request")
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("pieces", "refused"),
+    [
+        ((GET, b"a: " + b"y" * MOST), True),
+        ((GET, HALF, HALF), True),
+        ((GET, HALF, b"\r\n" + GET, HALF, b"\r\n"), False),
+        ((CHUNKED, *[b"4000\r\n" + bytes(0x4000) + b"\r\n"] * 9, b"0\r\n\r\n"), False),
+        ((CHUNKED[:-2], HALF, b"\r\n", b"5;a=" + b"y" * (MOST // 2), b"\r\nhello\r\n"), False),
+        ((CHUNKED, b"0\r\n", HALF, HALF), True),
+        ((CHUNKED, b"0\r\n", HALF, b"\r\n" + GET, HALF, b"\r\n"), False),
+        ((b"nonsense" * MOST,), True),
+    ],
+    ids=[
+        "a header",
+        "headers",
+        "headers of two requests",
+        "a body",
+        "headers and what a chunk is called",
+        "trailers",
+        "trailers and the next headers",
+        "nonsense",
+    ],
+)
+def test_only_what_is_too_long_beside_a_body_is_refused_once(pieces: tuple[bytes, ...], refused: bool) -> None:
+    assert refusals(*pieces) == refused
