@@ -130,6 +130,8 @@ class Supervisor:
         the search until somebody has it read again, and the next child works most of the time. If children do not
         even start, waiting seldom helps: then it is said within PATIENCE, and at once while the pause is longer.
         """
+        if self._closed:  # a channel may still hold the answer to a photo that was given up
+            raise RunnerUnavailable("the service is stopping")
         give_up = time.monotonic() + PATIENCE
         self._notice_death()
         if self._process is None:
@@ -146,8 +148,8 @@ class Supervisor:
 
     async def _pause(self, give_up: float) -> None:
         left = self._backoff.left
-        if self._closed or (self._problem and time.monotonic() + left > give_up):
-            raise RunnerUnavailable("the service is stopping" if self._closed else self._problem)
+        if self._problem and time.monotonic() + left > give_up:
+            raise RunnerUnavailable(self._problem)
         await asyncio.sleep(left)
 
     async def _try_to_start(self) -> None:
@@ -242,12 +244,10 @@ class Supervisor:
     def _survived(self, process: RunnerProcess) -> None:
         self._backoff.succeeded()
         held = self.memory().now
-        if process is self._process and self._bounds.memory and held > self._bounds.memory:
+        if process is self._process and 0 < self._bounds.memory < held and time.monotonic() >= self._memory_due:
             self._relieve(held)
 
     def _relieve(self, held: int) -> None:
-        if time.monotonic() < self._memory_due or self._closed:
-            return
         self._memory_due = time.monotonic() + MEMORY_PAUSE
         log.warning(
             "the child process holds %.0f MB (OCR_MEMORY_LIMIT_MB is %.0f): it is replaced, at most every %g s",
@@ -273,7 +273,7 @@ class Supervisor:
         self._keep(process.close()).add_done_callback(lambda _: self._draining.discard(process))
 
     def refuse(self) -> None:
-        """Start no child any more."""
+        """Read nothing any more, and start no child."""
         self._closed = True
 
     async def close(self) -> None:

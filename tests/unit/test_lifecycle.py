@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import os
+import time
 from collections.abc import Iterator
 
 import psutil
@@ -320,6 +321,19 @@ def test_a_service_that_stops_during_a_restart_leaves_nothing_behind(options: Op
         await reader.start()
         reader.restart()
         await until(lambda: len(children()) == 2)
+
+    with_reader(options, use)
+
+
+def test_a_photo_that_comes_when_the_service_ends_is_refused_and_gets_no_other_ones_answer(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        left = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
+        await until(lambda: reader.state().reading == 1)
+        time.sleep(1.5 * fakes.SLOW_SECONDS)  # noqa: ASYNC251 - its answer comes, and is not taken in
+        coming = reader.read(fakes.photo((1, 2, 3)))
+        _, told, _ = await asyncio.gather(reader.close(), coming, left, return_exceptions=True)
+        assert isinstance(told, RunnerUnavailable), told
 
     with_reader(options, use)
 
