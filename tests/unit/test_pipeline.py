@@ -1,4 +1,5 @@
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -7,9 +8,10 @@ from PIL import Image
 
 from ocr.detector import Detector
 from ocr.finder import Finder
+from ocr.image import Photo
 from ocr.pipeline import TRIED, Pipeline
 from ocr.recognizer import Recognizer
-from ocr.types import Limits, Reading
+from ocr.types import Limits, Pixels, Polygon, Reading
 from tests.unit.test_detector import DarkIsText, page
 
 UPRIGHT, TURNED, BAD = "abc", "xyz", "?"
@@ -126,3 +128,99 @@ def test_the_seconds_of_each_stage_are_told() -> None:
     seconds = pipeline().read(bars()).seconds
     assert list(seconds) == ["decode", "first_look", "recognize"]
     assert all(0 < value < 60 for value in seconds.values())
+
+
+SIZE = 1000
+LIGHT_END = 255
+
+
+class Shelf:
+    """A finder that finds lines so many pixels wide, one below the other; the pixels say which, and where it ends."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        self._widths = widths
+
+    def __call__(self, data: bytes, reading: Reading) -> tuple[Photo, list[Polygon]]:
+        pixels = np.zeros((SIZE, SIZE, 3), dtype=np.uint8)
+        polygons = []
+        for index, width in enumerate(self._widths):
+            top = 10 * index
+            pixels[top : top + 8, :width] = index
+            pixels[top : top + 8, width - 2 : width] = LIGHT_END
+            polygons.append(np.array([[0, top], [width, top], [width, top + 8], [0, top + 8]], dtype=np.float32))
+        return Photo(pixels, SIZE, SIZE), polygons
+
+    def outline(self, polygon: Polygon) -> Polygon:
+        return polygon
+
+
+class Known:
+    """A recognizer that knows what each line of a Shelf says, upright and turned; notes which were given turned."""
+
+    def __init__(self, upright: Sequence[tuple[str, float]], turned: Sequence[tuple[str, float]]) -> None:
+        self._upright, self._turned = upright, turned
+        self.given_turned: list[int] = []
+
+    def __call__(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
+        return [self._read(crop) for crop in crops]
+
+    def _read(self, crop: Pixels) -> tuple[str, float]:
+        middle, width = crop.shape[0] // 2, crop.shape[1]
+        index = int(crop[middle, width // 2, 0])
+        if crop[middle, 0, 0] != LIGHT_END:
+            return self._upright[index]
+        self.given_turned.append(index)
+        return self._turned[index]
+
+
+def recognized(
+    upright: Sequence[tuple[str, float]],
+    turned: Sequence[tuple[str, float]],
+    widths: Sequence[int] = (),
+    min_score: float = 0,
+) -> tuple[list[str], list[int]]:
+    """The texts, and which lines were also read turned."""
+    recognizer = Known(upright, turned)
+    limits = Limits(max_side=SIZE, max_pixels=10**7, min_score=min_score)
+    lines = Pipeline(Shelf(widths or [40] * len(upright)), recognizer, limits).read(b"").lines
+    return [line.text for line in lines], recognizer.given_turned
+
+
+GOOD, FAIR, POOR = 0.95, 0.85, 0.5
+
+
+def test_only_lines_that_read_badly_are_turned() -> None:
+    texts, turned = recognized([("a", 0.79), ("b", 0.81)], [("A", POOR)] * 2)
+    assert (texts, turned) == (["a", "b"], [0])
+
+
+@pytest.mark.parametrize(
+    ("on_their_head", "lines", "all_of_them"), [(1, 8, False), (2, 8, True), (2, 9, False), (3, 9, True)]
+)
+def test_if_a_quarter_of_the_lines_was_on_its_head_the_others_are_turned_too(
+    on_their_head: int, lines: int, all_of_them: bool
+) -> None:
+    upright = [("no", POOR)] * on_their_head + [("TOTAL", FAIR)] * (lines - on_their_head)
+    texts, turned = recognized(upright, [("yes", GOOD)] * lines)
+    assert sorted(turned) == list(range(lines if all_of_them else on_their_head))
+    assert texts == ["yes"] * len(turned) + ["TOTAL"] * (lines - len(turned))
+
+
+def test_of_those_each_keeps_the_reading_that_is_surer() -> None:
+    texts, turned = recognized([("no", POOR), ("b", 0.99), ("c", FAIR)], [("yes", GOOD), ("B", GOOD), ("C", GOOD)])
+    assert sorted(turned) == [0, 1, 2]
+    assert texts == ["yes", "b", "C"]
+
+
+@pytest.mark.parametrize(("on_its_head", "found"), [(TRIED, True), (0, False)])
+def test_the_widest_of_the_unsure_lines_show_whether_turning_helps(on_its_head: int, found: bool) -> None:
+    widths = [80 + 10 * index for index in range(TRIED + 1)]
+    turned_readings = [("yes", GOOD) if index == on_its_head else ("?", 0.0) for index in range(TRIED + 1)]
+    texts, turned = recognized([("no", POOR)] * (TRIED + 1), turned_readings, widths)
+    assert ("yes" in texts) == found
+    assert sorted(turned) == list(range(0 if found else 1, TRIED + 1))
+
+
+def test_blank_lines_and_those_below_the_least_score_are_left_out() -> None:
+    texts, _ = recognized([("  ", 1.0), (" a ", 0.9), ("b", 0.89)], [("", 0.0)] * 3, min_score=0.9)
+    assert texts == ["a"]
