@@ -5,12 +5,12 @@ import sys
 from http.client import HTTPConnection
 
 
-def ready(host: str, port: int) -> bool:
+def ready(host: str, port: str) -> bool:
     """Whether the service at `host` and `port` answers GET /readyz with 200 within 5 seconds.
 
     Directly: a proxy that is set in the environment is not for this.
     """
-    connection = HTTPConnection(host, port, timeout=5)
+    connection = HTTPConnection(host, port, timeout=5)  # type: ignore[arg-type] # what is no number is an OSError
     try:
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200
@@ -25,4 +25,4 @@ def _first(*names: str, default: str) -> str:
 if __name__ == "__main__":
     # in the order in which the container's entrypoint, BentoML and the service take them
     address = _first("BENTOML_HOST", "HTTP_HOST", default="localhost")
-    sys.exit(not ready(address, int(_first("PORT", "BENTOML_PORT", "HTTP_PORT", default="8000"))))
+    sys.exit(not ready(address, _first("PORT", "BENTOML_PORT", "HTTP_PORT", default="8000")))

@@ -41,13 +41,16 @@ def service() -> Iterator[Ready]:
 @pytest.mark.parametrize(("status", "ready"), [(200, True), (503, False), (401, False)])
 def test_ready_is_a_200(service: Ready, status: int, ready: bool) -> None:
     service.status = status
-    assert health.ready("127.0.0.5", service.server_port) is ready
+    assert health.ready("127.0.0.5", str(service.server_port)) is ready
 
 
 def test_the_exit_code_says_it(service: Ready) -> None:
     def check(**more: str) -> int:
         environment = {"HTTP_HOST": "127.0.0.5"} | more
-        return subprocess.run([sys.executable, "-m", "health"], cwd=ROOT, env=environment, check=False).returncode
+        command = [sys.executable, "-m", "health"]
+        ran = subprocess.run(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, check=False)
+        assert ran.stderr == ""
+        return ran.returncode
 
     port = str(service.server_port)
     assert check(HTTP_PORT=port, http_proxy="http://192.0.2.1:9") == 0
@@ -55,5 +58,6 @@ def test_the_exit_code_says_it(service: Ready) -> None:
     assert check(PORT="", BENTOML_PORT=port, HTTP_PORT="1") == 0
     assert check(BENTOML_HOST="127.0.0.5", HTTP_HOST="127.0.0.6", HTTP_PORT=port) == 0
     assert check(HTTP_HOST="", HTTP_PORT=port) == 1
+    assert check(HTTP_PORT="abc") == 1
     service.server_close()
     assert check(HTTP_PORT=port) == 1
