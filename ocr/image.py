@@ -203,8 +203,8 @@ def _range(image: Image.Image) -> tuple[float, float]:
 
 def _stretched(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     """Grey levels between `low` and `high`, as 0-255."""
-    finite = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
-    grey: NDArray[np.uint8] = ((finite - low) * (255 / (high - low) if high > low else 0)).clip(0, 255).astype(np.uint8)
+    finite = np.nan_to_num(values.astype(np.float64), nan=low).clip(low, high)
+    grey: NDArray[np.uint8] = ((finite - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
     return grey
 
 

@@ -1,10 +1,15 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 import metrics
+from ocr.types import Limits
+from runners.base import Options
+from runners.reader import Reader
+from runners.supervisor import Bounds
 from tests import fakes
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +58,12 @@ def test_the_seconds_of_the_child_and_of_waiting_are_there(client: TestClient) -
     assert (
         after["mtphotos_ocr_stage_seconds_count{wait}"] - before.get("mtphotos_ocr_stage_seconds_count{wait}", 0) == 1
     )
+
+
+def test_whether_a_photo_would_be_taken_is_told() -> None:
+    state = Reader(["onnx"], Options("ppocrv6", 1, Limits(2000, 10**6, 0)), Bounds(1, 30)).state()
+    for ready in (False, True):
+        assert f"\nmtphotos_ocr_ready {float(ready)}\n" in metrics.snapshot(replace(state, ready=ready))
 
 
 def test_what_is_true_now_is_there(client: TestClient) -> None:

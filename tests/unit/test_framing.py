@@ -73,6 +73,16 @@ def test_so_is_one_that_follows_another() -> None:
     served(quick, use)
 
 
+def test_a_connection_that_waits_for_its_next_request_is_not_ended_by_that() -> None:
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            writer.write(WHOLE)
+            assert b"200 OK" in await reader.readuntil(b"read")
+            await asyncio.sleep(1.5 * PATIENCE)
+
+    served(quick, use)
+
+
 def test_one_that_is_answered_late_is_answered_though_another_is_begun_behind_it() -> None:
     async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(WHOLE + b"GET ")

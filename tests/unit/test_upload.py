@@ -107,6 +107,18 @@ def test_uploads_of_unknown_size_count_with_what_has_come_of_them() -> None:
     run(use)
 
 
+def test_an_upload_of_unknown_size_counts_once_as_it_grows() -> None:
+    async def use() -> None:
+        uploads = Uploads(photos=100, largest=SIZE)
+        for _ in range(9):
+            await begin(uploads, Sender())
+        whole = form(bytes(SIZE - 100))
+        async with uploads.photo(Sender([whole[:500], whole[500:]], announced=None).request) as photo:
+            assert len(photo) == SIZE - 100
+
+    run(use)
+
+
 def test_what_was_received_counts_with_its_true_size() -> None:
     async def use() -> None:
         uploads = Uploads(photos=100, largest=SIZE)
