@@ -26,7 +26,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self._limit = self.loop.call_later(LONGEST, self._end)
+        self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
@@ -36,8 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to wait for the rest of the headers."""
         super().on_message_begin()
-        self._in_time()
-        self._limit = self.loop.call_later(LONGEST, self._end)
+        self._expect_headers()
 
     def data_received(self, data: bytes) -> None:
         """Take in what came."""
@@ -61,6 +60,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """End the request."""
         self._incomplete = 0
         super().on_message_complete()
+
+    def _expect_headers(self) -> None:
+        self._in_time()
+        self._limit = self.loop.call_later(LONGEST, self._end)
 
     def _in_time(self) -> None:
         if self._limit:

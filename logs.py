@@ -37,6 +37,11 @@ def configure(form: str) -> None:
             theirs.propagate = False
 
 
+def printable(text: str) -> str:
+    """What others chose, such as a path, for a line of the log: no line breaks, no escape sequences."""
+    return ascii(text)[1:-1]
+
+
 def _add_request_id(record: logging.LogRecord) -> bool:
     record.request_id = request_id.get()
     return True

@@ -17,7 +17,7 @@ from typing import IO, Any, Self
 
 import numpy as np
 
-from logs import log, request_id
+from logs import log, printable, request_id
 from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading, TextLine
 from runners import RUNNERS
@@ -185,7 +185,7 @@ def _log_lines(stream: IO[bytes]) -> None:
     """Log what libraries in the child print, such as those that decode pictures, until it ends."""
     with stream:
         for line in stream:
-            log.warning("the child process says: %s", ascii(line.decode(errors="replace").rstrip())[1:-1])
+            log.warning("the child process says: %s", printable(line.decode(errors="replace").rstrip()))
 
 
 class Channel:
