@@ -16,6 +16,9 @@ LIBRARY = {
 }
 """Our runner and model, and the object to hold it against: of a library with the same model, on whatever engine."""
 
+SAME_PLACE = 0.5
+"""IoU from which two boxes are of the same object (PASCAL VOC). Theirs are looser: of 41 pixels around print of 22."""
+
 NO_EXIF = {"openvino-ppocrv4", "onnx-ppocrv4"}  # their library does not turn a photo upright
 
 
@@ -50,7 +53,7 @@ def test_what_the_library_reads_right_we_read_right_in_the_same_place(name: str,
     assert set(its_right) <= set(our_right)
     assert len(our_lines) <= len(PICTURES[picture])
     for text, line in its_right.items():
-        assert iou(line.box, our_right[text].box) > 0.6, text
+        assert iou(line.box, our_right[text].box) > SAME_PLACE, text
 
 
 @pytest.mark.parametrize("name", ["openvino-ppocrv6", "onnx-ppocrv6"])
