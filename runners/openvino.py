@@ -43,7 +43,7 @@ class OpenVinoRunner(PipelineRunner):
         def network(pixels: Pixels) -> NDArray[np.float32]:
             with self._cores:
                 found = request.infer({0: pixels[np.newaxis]}, share_inputs=True)[0][0, 0]
-            return np.broadcast_to(found, pixels.shape[:2])  # a single zero if there is no text
+            return found if found.size else np.zeros(pixels.shape[:2], dtype=np.float32)  # no text
 
         return network
 

@@ -66,8 +66,7 @@ def test_the_rest_is_computed_if_any_place_is_on_the_positive_side(quantized: bo
     if (2 * means(given, 8) + means(given, 4)).max() > 60:
         np.testing.assert_allclose(found, expected, atol=1e-4)
     else:
-        assert found.shape == (1, 1, 1, 1)
-        assert found.max() == 0
+        assert found.shape == (1, 1, 0, 40)
 
 
 @pytest.mark.parametrize(("kind", "tolerance"), [(OpenVinoRunner, 0.1), (OnnxRunner, 1e-4)])  # 0.1: 8 bits
