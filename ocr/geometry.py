@@ -1,5 +1,6 @@
 """Rectangles around text: corners in order, cutting out, reading order, scaling."""
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -33,9 +34,9 @@ def clockwise(points: Polygon) -> Polygon:
 
 def side_lengths(polygon: Polygon) -> tuple[float, float]:
     """Width and height of a polygon in pixels: the longer one of each pair of opposite sides."""
-    polygon = quad(polygon)
-    edges = np.linalg.norm(polygon - np.roll(polygon, -1, axis=0), axis=1)
-    return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))
+    top_left, top_right, bottom_right, bottom_left = quad(polygon).tolist()
+    width = max(math.dist(top_left, top_right), math.dist(bottom_right, bottom_left))
+    return width, max(math.dist(top_right, bottom_right), math.dist(bottom_left, top_left))
 
 
 def quad(polygon: Polygon) -> Polygon:
