@@ -93,16 +93,31 @@ def test_one_that_is_answered_late_is_answered_though_another_is_begun_behind_it
     served(slow, use)
 
 
+def connected(transport: Mock) -> BoundedProtocol:
+    config = uvicorn.Config(quick, log_config=None, lifespan="off")
+    config.load()
+    protocol = BoundedProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+    protocol.connection_made(transport)
+    return protocol
+
+
+def test_a_connection_that_is_lost_is_not_waited_for() -> None:
+    async def run() -> None:
+        transport = Mock(asyncio.Transport)
+        connected(transport).connection_lost(ConnectionResetError())
+        await asyncio.sleep(1.5 * PATIENCE)
+        assert not transport.close.called
+
+    asyncio.run(run())
+
+
 def refusals(*pieces: bytes) -> int:
     """How many answers with a 400 a connection gets on which these pieces come."""
 
     async def run() -> int:
-        config = uvicorn.Config(quick, log_config=None, lifespan="off")
-        config.load()
         transport = Mock(asyncio.Transport)
         transport.is_closing.side_effect = lambda: transport.close.called
-        protocol = BoundedProtocol(config, ServerState(), {}, asyncio.get_running_loop())
-        protocol.connection_made(transport)
+        protocol = connected(transport)
         for piece in pieces:
             protocol.data_received(piece)
             await asyncio.sleep(0.01)
