@@ -1,11 +1,14 @@
 """Our pipeline on the real networks, held against the libraries' own objects on the pictures of tests/data."""
 
+import math
 from functools import cache
 
+import cv2
+import numpy as np
 import pytest
 
 from benchmarks.readers import READERS, Reader
-from benchmarks.scoring import Line, iou, normalized
+from benchmarks.scoring import Box, Line, iou, normalized
 from tests.conftest import DATA, PICTURES
 
 LIBRARY = {
@@ -16,9 +19,7 @@ LIBRARY = {
 }
 """Our runner and model, and the object to hold it against: of a library with the same model, on whatever engine."""
 
-SAME_PLACE = 0.5
-"""IoU from which two boxes are of the same object (PASCAL VOC). Theirs are looser: of 41 pixels around print of 22."""
-
+CONTRAST = 60  # grey levels between print and its ground, of 256
 NO_EXIF = {"openvino-ppocrv4", "onnx-ppocrv4"}  # their library does not turn a photo upright
 
 
@@ -38,6 +39,17 @@ def right(lines: list[Line], picture: str) -> dict[str, Line]:
     return {normalized(line.text): line for line in lines if normalized(line.text) in wanted}
 
 
+def printed(picture: str, *boxes: Box) -> Box:
+    """What is drawn in a picture of one ground, within the rectangle around the boxes."""
+    left, top = (int(min(box[side] for box in boxes)) for side in (0, 1))
+    right, bottom = (math.ceil(max(box[side] for box in boxes)) for side in (2, 3))
+    grey = cv2.imread(str(DATA / picture), cv2.IMREAD_GRAYSCALE)
+    assert grey is not None
+    part = grey[top:bottom, left:right].astype(float)
+    x, y, width, height = cv2.boundingRect((np.abs(part - np.median(part)) > CONTRAST).astype(np.uint8))
+    return left + x, top + y, left + x + width, top + y + height
+
+
 @pytest.mark.parametrize(
     ("name", "picture"),
     [
@@ -53,7 +65,10 @@ def test_what_the_library_reads_right_we_read_right_in_the_same_place(name: str,
     assert set(its_right) <= set(our_right)
     assert len(our_lines) <= len(PICTURES[picture])
     for text, line in its_right.items():
-        assert iou(line.box, our_right[text].box) > SAME_PLACE, text
+        box = our_right[text].box
+        if iou(line.box, box) <= 0.6:  # as with bfloat16, where one of PP-OCRv4's is nearer to the print than theirs
+            drawn = printed(picture, line.box, box)
+            assert iou(box, drawn) > max(0.6, iou(line.box, drawn)), text
 
 
 @pytest.mark.parametrize("name", ["openvino-ppocrv6", "onnx-ppocrv6"])
