@@ -50,6 +50,8 @@ def inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
     class Recording(OpenVinoRunner):
         def open_detector(self, path: Path) -> Any:
             network = super().open_detector(path)
+            if path != locate(model).detector:  # another model's, that glances
+                return network
             return lambda pixels: given["detector"].append(planes(pixels)[np.newaxis]) or network(pixels)  # type: ignore[func-returns-value]
 
         def open_recognizer(self, path: Path) -> Any:

@@ -12,6 +12,7 @@ from ocr.image import Photo, decode
 from ocr.types import Limits, Pixels, Polygon, Reading
 
 # All heights are those of a region around a line, in pixels of the detector's input.
+GLANCE = 800  # pixels of the longer side of a photo in which PP-OCRv6's detector sees whether there is text
 LEGIBLE = 36  # lines of that height are found whole, and in their own shape: half of those of 10 are not
 TINY = 15  # lines below have neighbours that were not seen: the next look then reaches farther
 SMALL_SHARE = 10  # percent; the height of the smaller lines is what the look is made for
@@ -40,14 +41,14 @@ class Window(NamedTuple):
 class Finder:
     """Finds the lines of text in a photo.
 
-    `glance` is the longer side, in pixels, at which the detector can tell whether there is text at all; 0 for
-    one that cannot, which then looks once.
+    `glancer` tells at GLANCE whether there is text at all. If it is not the detector itself, or None, the detector
+    looks at the whole photo, once.
     """
 
-    def __init__(self, detector: Detector, limits: Limits, *, glance: int) -> None:
+    def __init__(self, detector: Detector, limits: Limits, glancer: Detector | None) -> None:
         self._detector = detector
         self._limits = limits
-        self._glance = glance
+        self._glancer = glancer
         self._most = round(limits.max_side * DETAIL)  # pixels of the longer side that detail is worth
 
     def __call__(self, data: bytes, reading: Reading) -> tuple[Photo, list[Polygon]]:
@@ -55,19 +56,19 @@ class Finder:
 
         Adds the time of its stages to `reading`. Raises UnreadablePhoto.
         """
-        photo = self._decode(data, reading, self._glance or self._limits.max_side)
-        if not self._glance:
-            with reading.stage("detect"):
-                scale = min(enlarged(photo), self._limits.max_side / photo.longer)
-                return photo, lines(self._detector(photo.pixels, scale * photo.scale[0]))
+        if self._glancer is None:
+            return self._whole(data, reading)
+        photo = self._decode(data, reading, GLANCE)
         shorter = min(photo.width, photo.height)
-        scale = min(1.0, max(self._glance / photo.longer, NARROWEST / shorter))
+        scale = min(1.0, max(GLANCE / photo.longer, NARROWEST / shorter))
         scale = min(scale, math.sqrt(MOST / photo.longer / shorter), MOST / photo.longer / STRIDE)
         photo = self._decode(data, reading, round(photo.longer * scale), photo)
         with reading.stage("first_look"):
-            seen = self._detector(photo.pixels, scale * photo.scale[0])
+            seen = self._glancer(photo.pixels, scale * photo.scale[0])
         if not seen:
             return photo, []
+        if self._glancer is not self._detector:
+            return self._whole(data, reading, photo)
         window = self._window(photo, seen, scale)
         if window.scale <= scale:
             found = lines(seen)
@@ -88,14 +89,21 @@ class Finder:
                 window = self._window(photo, seen, scale)
         return photo, lines(seen)
 
+    def _whole(self, data: bytes, reading: Reading, photo: Photo | None = None) -> tuple[Photo, list[Polygon]]:
+        photo = self._decode(data, reading, self._limits.max_side, photo)
+        with reading.stage("detect"):
+            scale = min(enlarged(photo), self._limits.max_side / photo.longer)
+            return photo, lines(self._detector(photo.pixels, scale * photo.scale[0]))
+
     def outline(self, polygon: Polygon) -> Polygon:
         """Where the print is in what was found, which is larger because that is read better."""
         return shrunk(polygon, ROOM)
 
     def warm_up(self) -> None:
         """Glance at blank photos of the usual shape, so that the engine is prepared for it."""
-        for size in ((3, 4), (4, 3)):
-            self._detector(np.zeros((*(self._glance * side // 4 for side in size), 3), dtype=np.uint8), 1.0)
+        if self._glancer is not None:
+            for size in ((3, 4), (4, 3)):
+                self._glancer(np.zeros((*(GLANCE * side // 4 for side in size), 3), dtype=np.uint8), 1.0)
 
     def _decode(self, data: bytes, reading: Reading, side: int, photo: Photo | None = None) -> Photo:
         """The photo with a longer side of at least `side` pixels, if it has them; `photo` itself if that is so."""

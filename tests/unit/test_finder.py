@@ -23,12 +23,13 @@ def jpeg(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def find(
-    data: bytes, *, glance: int = 800, max_side: int = 2000
+    data: bytes, *, glances: bool = True, max_side: int = 2000
 ) -> tuple[list[tuple[float, ...]], list[tuple[int, ...]], Reading]:
     """The boxes found in pixels of the full photo, the shapes that the network saw, and the reading."""
     network, reading = DarkIsText(), Reading()
     limits = Limits(max_side=max_side, max_pixels=10**8, min_score=0.5)
-    photo, polygons = Finder(Detector(network), limits, glance=glance)(data, reading)
+    detector = Detector(network)
+    photo, polygons = Finder(detector, limits, detector if glances else None)(data, reading)
     factors = np.array(photo.scale, dtype=np.float32)
     return [box(polygon * factors) for polygon in polygons], network.shapes, reading
 
@@ -71,7 +72,8 @@ def test_huge_text_is_cut_from_what_the_glance_decoded() -> None:
     for height in (80, 600):
         limits = Limits(max_side=2000, max_pixels=10**8, min_score=0.5)
         data = jpeg(page(4000, 3000, (400, 600, 3000, height)))
-        photo, _ = Finder(Detector(DarkIsText()), limits, glance=800)(data, Reading())
+        detector = Detector(DarkIsText())
+        photo, _ = Finder(detector, limits, detector)(data, Reading())
         decoded.append(max(photo.pixels.shape))
     assert decoded[0] > decoded[1]
     assert 800 <= decoded[1] < 1200
@@ -137,10 +139,27 @@ def test_a_strip_may_be_longer_than_the_longest_side_at_no_more_pixels() -> None
 
 
 def test_a_model_that_cannot_glance_looks_once_at_full_size() -> None:
-    boxes, shapes, reading = find(jpeg(page(600, 500, (200, 300, 300, 14))), glance=0)
+    boxes, shapes, reading = find(jpeg(page(600, 500, (200, 300, 300, 14))), glances=False)
     assert len(boxes) == 1
     assert [max(shape[:2]) for shape in shapes] == [928]
     assert list(reading.seconds) == ["decode", "detect"]
+
+
+def test_where_another_detector_glances_the_own_one_looks_at_the_whole_photo_if_there_is_text() -> None:
+    network, other = DarkIsText(), DarkIsText()
+    finder = Finder(Detector(network), Limits(2000, 10**8, 0.5), Detector(other))
+    reading = Reading()
+    finder.warm_up()
+    assert network.shapes == []
+    _, found = finder(jpeg(page(2400, 1800)), reading)
+    assert (found, network.shapes) == ([], [])
+    assert list(reading.seconds) == ["decode", "first_look"]
+    photo, found = finder(jpeg(page(2400, 1800, (400, 300, 600, 26))), reading)
+    assert len(found) == 1
+    assert max(photo.pixels.shape) >= 2000
+    assert sum(map(area, network.shapes)) > 1900 * 1400  # in strips
+    assert [shape[:2] for shape in other.shapes] == [(608, 800), (800, 608), (608, 800), (608, 800)]
+    assert list(reading.seconds) == ["decode", "first_look", "detect"]
 
 
 def test_a_long_screenshot_is_not_shrunk_to_nothing() -> None:
@@ -191,6 +210,7 @@ def test_a_doubtful_large_region_is_no_line_and_not_worth_another_decoding() -> 
 
 def test_it_warms_up_with_the_shapes_of_usual_photos() -> None:
     network = DarkIsText()
-    Finder(Detector(network), Limits(2000, 10**8, 0.5), glance=800).warm_up()
+    detector = Detector(network)
+    Finder(detector, Limits(2000, 10**8, 0.5), detector).warm_up()
     usual = [find(jpeg(page(*size)))[1] for size in ((4000, 3000), (3000, 4000))]
     assert [[shape] for shape in network.shapes] == usual

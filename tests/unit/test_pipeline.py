@@ -57,7 +57,8 @@ def bars(*, turned: bool = False) -> bytes:
 
 def pipeline(head_score: float = 0.6, min_score: float = 0.5, network: LightEnd | None = None) -> Pipeline:
     limits = Limits(max_side=2000, max_pixels=10**7, min_score=min_score)
-    finder = Finder(Detector(DarkIsText()), limits, glance=800)
+    detector = Detector(DarkIsText())
+    finder = Finder(detector, limits, detector)
     return Pipeline(finder, Recognizer(network or LightEnd(head_score), CHARSET), limits)
 
 
@@ -69,7 +70,8 @@ def test_lines_come_in_reading_order_with_their_boxes() -> None:
 
 
 def test_the_box_of_a_line_is_smaller_than_what_was_cut_out() -> None:
-    _, cut = Finder(Detector(DarkIsText()), Limits(2000, 10**7, 0.5), glance=800)(bars(), Reading())
+    detector = Detector(DarkIsText())
+    _, cut = Finder(detector, Limits(2000, 10**7, 0.5), detector)(bars(), Reading())
     boxes = [line.box for line in pipeline().read(bars()).lines]
     for (left, top, width, height), polygon in zip(boxes, sorted(cut, key=lambda polygon: polygon[0][1]), strict=True):
         room = (polygon[3][1] - polygon[0][1]) / 16
