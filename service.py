@@ -100,7 +100,7 @@ class OcrService:
         return text + metrics.snapshot(self._reader.state())
 
     async def __is_ready__(self) -> bool:
-        return self._reader.state().ready
+        return self._reader.state().ready and not self._drain.begun
 
     @bentoml.api(route="/check", input_spec=wire.NoInput, output_spec=wire.CheckAnswer)
     @wire.answers

@@ -106,7 +106,7 @@ class Reader:
             return await self._attempt(photo, alone=True)
         except ProcessDied:
             log.error("a photo of %d bytes killed two child processes", len(photo))
-            raise UnreadablePhoto("reading this photo crashed the reader, twice") from None
+            raise UnreadablePhoto("reading this photo crashed the reader or took all memory, twice") from None
 
     async def _attempt(self, photo: bytes, *, alone: bool = False) -> Reading:
         """Read a photo once, and give its place back when the child is done with it, not when the caller leaves."""

@@ -25,7 +25,7 @@ IDLE = 2.0
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A service that reads one photo at a time, has little room and little patience."""
     settings = {"OCR_PARALLEL": "1", "OCR_QUEUE": "2", "OCR_TIMEOUT": str(PATIENCE), "SERVER_RESTART_TIME": str(IDLE)}
-    yield from run(tmp_path_factory.mktemp("narrow") / "project", SERVER_DRAIN_TIME="1", **settings)
+    yield from run(tmp_path_factory.mktemp("narrow") / "project", SERVER_DRAIN_TIME="3", **settings)
 
 
 def texts(answer: httpx.Response) -> list[str]:
@@ -125,9 +125,14 @@ def test_the_service_ends_in_time_even_if_photos_hang(narrow: Served) -> None:
         until_taken_in(narrow, before + 3)
         start = time.monotonic()
         narrow.process.terminate()
-        answers = [future.result() for future in hanging]
-    assert [answer.status_code for answer in answers] == [503] * 3
-    assert "stopping" in answers[0].json()["detail"]
+        while probe(narrow, "/readyz") == 200:
+            time.sleep(0.01)
+        late = narrow.post("/ocr", RECEIPT)
+        assert (late.status_code, probe(narrow, "/livez")) == (503, 200)  # answered, although the service is stopping
+        assert not any(future.done() for future in hanging)
+        answers = [late, *(future.result() for future in hanging)]
+    assert [answer.status_code for answer in answers] == [503] * 4
+    assert all("stopping" in answer.json()["detail"] for answer in answers)
     narrow.process.wait(20)
     assert time.monotonic() - start < PATIENCE - 1
     assert psutil.wait_procs(family, 10)[1] == []
