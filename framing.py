@@ -1,7 +1,7 @@
 """Bounds on all that a request consists of besides its body: uvicorn's protocol on httptools has none.
 
 Without them anybody, also without a key, could have the service keep headers or trailers until there is no memory left,
-or connections on which nothing comes.
+or connections on which nothing comes; or have it wait for ever, when it is told to stop, for answers to be taken.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST = 65536  # bytes, as uvicorn's other protocol allows
 LONGEST = 60.0  # seconds that a request's headers may take to come
+LAST = 5.0  # seconds in which a client takes the answers that are still on their way when the service ends
 TOO_MUCH = "The request line and the headers are too long."
 
 
@@ -60,6 +61,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """End the request."""
         self._incomplete = 0
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """End when the answers are out, which uvicorn would wait for without a limit."""
+        super().shutdown()
+        self.loop.call_later(LAST, self.transport.abort)
 
     def _expect_headers(self) -> None:
         self._in_time()

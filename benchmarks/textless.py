@@ -27,7 +27,7 @@ CONVOLUTIONS = "Conv.54", "Conv.57", "Conv.60", "Conv.63"
 
 CELL = 8  # pixels of the detector's input: a place of the finest map that has
 GLANCE = 800
-SIZES = 1, 0.7, 0.5, 0.35  # of the glance, that photos with text are looked at in
+SIZES = 1, 0.7, 0.5, 0.35, 0.25, 0.18  # of the glance, that photos with text are looked at in
 SHORT_TEXTS = 30  # for each photo without text, in a copy each
 HEIGHTS = 7, 36  # pixels of a short text in the glance
 CONTRAST = 60  # of 255, that a drawn text has at least
@@ -37,6 +37,9 @@ LOST = 1 / 500  # of the pictures with text the share that may be on the wrong s
 FOLDS = 3
 
 Place = tuple[slice, slice]
+Picture = tuple[Pixels, Place, Pixels | None]
+"""As the detector gets it, where its text may be, and twice as large: there it finds print that was too fine."""
+
 NOWHERE, EVERYWHERE = np.s_[:0, :0], np.s_[:, :]
 
 
@@ -57,9 +60,10 @@ def fitted(path: Path, folder: Path) -> textless.Plane:
     """The plane of the detector in a file."""
     model = openvino.Core().read_model(path)
     maps = [given.get_source_output() for given in exits.given_to(CONVOLUTIONS[:-1], model)]
-    run = compiled(openvino.Model([model.get_results()[0].input_value(0), *maps], model.get_parameters()))
+    drawn = model.get_results()[0].input_value(0)
+    run, draw = (compiled(openvino.Model(values, model.get_parameters())) for values in ([drawn, *maps], [drawn]))
 
-    def seen(pixels: Pixels, text: Place) -> Seen:
+    def seen(pixels: Pixels, text: Place, finer: Pixels | None) -> Seen:
         (probability,), *found = (value[0] for value in run(planes(pixels)[np.newaxis]))
         height, width = found[-1].shape[1:]
         fine = [
@@ -67,9 +71,12 @@ def fitted(path: Path, folder: Path) -> textless.Plane:
         ]
         possible = np.zeros_like(probability)
         possible[text] = probability[text]
-        cells = possible.reshape(height, CELL, width, CELL).max(axis=(1, 3)).ravel()
+        cells = possible.reshape(height, CELL, width, CELL).max(axis=(1, 3))
+        if finer is not None:
+            ((probability,),) = draw(planes(finer)[np.newaxis])[0]
+            cells = np.maximum(cells, probability.reshape(height, 2 * CELL, width, 2 * CELL).max(axis=(1, 3)))
         features = np.concatenate(fine).reshape(-1, height * width).T.astype(np.float16)
-        return Seen(features, cells)
+        return Seen(features, cells.ravel())
 
     pictures = [[seen(*picture) for picture in of_one] for of_one in tqdm(list(_pictures(folder)), unit="photo")]
     lowest: list[float] = []  # what planes that were fitted without them give pictures with text
@@ -109,8 +116,8 @@ def _highest(plane: NDArray[np.float64], seen: Seen) -> float:
     return float((seen.features @ plane[:-1]).max() + plane[-1])
 
 
-def _pictures(folder: Path) -> Iterator[Iterator[tuple[Pixels, Place]]]:
-    """Of each photo pictures, and where their text may be."""
+def _pictures(folder: Path) -> Iterator[Iterator[Picture]]:
+    """Of each photo pictures."""
     choose = Random(0)  # noqa: S311 - the same ones every time
     labelled = photos.load(folder)
     snippets = list(chain.from_iterable(_snippets(photo) for photo in labelled))
@@ -118,17 +125,19 @@ def _pictures(folder: Path) -> Iterator[Iterator[tuple[Pixels, Place]]]:
         yield _of_one(photo, snippets, choose)
 
 
-def _of_one(photo: photos.LabelledPhoto, snippets: Sequence[Pixels], choose: Random) -> Iterator[tuple[Pixels, Place]]:
+def _of_one(photo: photos.LabelledPhoto, snippets: Sequence[Pixels], choose: Random) -> Iterator[Picture]:
     pixels = decode(photo.path.read_bytes(), needed_side=2 * GLANCE, max_pixels=10**9).pixels
     if photo.lines != []:
         for size in SIZES:
-            yield glance(pixels, size), EVERYWHERE
+            small = glance(pixels, size)
+            height, width = small.shape[:2]
+            yield small, EVERYWHERE, _resized(pixels, (2 * width, 2 * height))
         return
     whole = glance(pixels)
-    yield whole, NOWHERE
-    yield whole[:, ::-1], NOWHERE
+    yield whole, NOWHERE, None
+    yield whole[:, ::-1], NOWHERE, None
     for _ in range(SHORT_TEXTS):
-        yield with_text(whole, snippets, choose)
+        yield *with_text(whole, snippets, choose), None
 
 
 def _snippets(photo: photos.LabelledPhoto) -> Iterator[Pixels]:
@@ -145,7 +154,11 @@ def glance(pixels: Pixels, size: float = 1) -> Pixels:
     """A picture as the detector gets it."""
     scale = GLANCE * size / max(pixels.shape)
     width, height = (max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in pixels.shape[1::-1])
-    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return _resized(pixels, (width, height))
+
+
+def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def with_text(whole: Pixels, snippets: Sequence[Pixels], choose: Random) -> tuple[Pixels, Place]:

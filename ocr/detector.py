@@ -40,29 +40,35 @@ class Detector:
     def __init__(self, network: TextMap) -> None:
         self._network = network
 
-    def __call__(self, pixels: Pixels, scale: float) -> list[Region]:
-        """The regions in `pixels`, looked at about `scale` times their size; polygons in pixels as they were given."""
+    def __call__(self, pixels: Pixels, scale: float) -> list[Region] | None:
+        """The regions in `pixels`, looked at about `scale` times their size; polygons in pixels as they were given.
+
+        None if there is surely no text, rather than none that was found.
+        """
         height, width = pixels.shape[:2]
         scale = side_of(max(width, height) * scale) / max(width, height)
         size = tuple(max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (width, height))
         resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR)
+        probability = self._map(resized.astype(np.uint8, copy=False))
+        if probability is None:
+            return None
         factors = np.array([width / size[0], height / size[1]], dtype=np.float32)
         inside = np.array([width - 1, height - 1], dtype=np.float32)
         # whole pixels: a level line is then cut out as it is, not blurred by a shift of half a pixel
-        return [
-            Region(np.clip(np.round(polygon * factors), 0, inside), probability)
-            for polygon, probability in regions(self._map(resized.astype(np.uint8, copy=False)))
-        ]
+        return [Region(np.clip(np.round(polygon * factors), 0, inside), mean) for polygon, mean in regions(probability)]
 
-    def _map(self, pixels: Pixels) -> NDArray[np.float32]:
-        """The probability of text per pixel; large pictures are cut across their longer side."""
+    def _map(self, pixels: Pixels) -> NDArray[np.float32] | None:
+        """The probability of text per pixel; large pictures are cut across their longer side. None: as above."""
         axis = 0 if pixels.shape[0] >= pixels.shape[1] else 1
+        surely_none = True
         found = []
         for start, end, own in strips(pixels.shape[axis], pixels.shape[1 - axis]):
             strip = pixels[start:end] if axis == 0 else pixels[:, start:end]
             part = self._network(np.ascontiguousarray(strip))
+            surely_none &= not part.size
+            part = part if part.size else np.zeros(strip.shape[:2], np.float32)
             found.append(part[own] if axis == 0 else part[:, own])
-        return np.concatenate(found, axis)
+        return None if surely_none else np.concatenate(found, axis)
 
 
 def side_of(length: float) -> int:

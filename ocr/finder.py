@@ -56,19 +56,38 @@ class Finder:
 
         Adds the time of its stages to `reading`. Raises UnreadablePhoto.
         """
-        if self._glancer is None:
-            return self._whole(data, reading)
-        photo = self._decode(data, reading, GLANCE)
-        shorter = min(photo.width, photo.height)
-        scale = min(1.0, max(GLANCE / photo.longer, NARROWEST / shorter))
-        scale = min(scale, math.sqrt(MOST / photo.longer / shorter), MOST / photo.longer / STRIDE)
-        photo = self._decode(data, reading, round(photo.longer * scale), photo)
-        with reading.stage("first_look"):
-            seen = self._glancer(photo.pixels, scale * photo.scale[0])
+        photo = self._decode(data, reading, GLANCE if self._glancer else self._limits.max_side)
+        own = self._glancer is self._detector
+        if self._glancer is None or (photo.lossless and not own):
+            return self._whole(data, reading, photo)
+        photo, seen, scale = self._glance(self._glancer, data, reading, photo)
         if not seen:
             return photo, []
-        if self._glancer is not self._detector:
-            return self._whole(data, reading, photo)
+        return self._closer(data, reading, photo, seen, scale) if own else self._whole(data, reading, photo)
+
+    def _glance(
+        self, glancer: Detector, data: bytes, reading: Reading, photo: Photo
+    ) -> tuple[Photo, list[Region] | None, float]:
+        """The photo, what a glance at it sees, and its scale.
+
+        Fine print vanishes at GLANCE: where nothing is seen there, but it cannot be told that there is none, the glance
+        is a closer one. A lossless picture may be a screenshot, with fine print all over, and gets a full look.
+        """
+        scale = 0.0
+        seen: list[Region] | None = []
+        for side in [self._limits.max_side] if photo.lossless else [GLANCE, 2 * GLANCE]:
+            if seen is None or seen or _glance_scale(photo, side) <= scale * WORTH_IT:
+                break
+            scale = _glance_scale(photo, side)
+            photo = self._decode(data, reading, round(photo.longer * scale), photo)
+            with reading.stage("first_look"):
+                seen = glancer(photo.pixels, scale * photo.scale[0])
+        return photo, seen, scale
+
+    def _closer(
+        self, data: bytes, reading: Reading, photo: Photo, seen: Sequence[Region], scale: float
+    ) -> tuple[Photo, list[Polygon]]:
+        """The photo and its lines, looked at more closely than at `scale` where that pays."""
         window = self._window(photo, seen, scale)
         if window.scale <= scale:
             found = lines(seen)
@@ -89,11 +108,12 @@ class Finder:
                 window = self._window(photo, seen, scale)
         return photo, lines(seen)
 
-    def _whole(self, data: bytes, reading: Reading, photo: Photo | None = None) -> tuple[Photo, list[Polygon]]:
+    def _whole(self, data: bytes, reading: Reading, photo: Photo) -> tuple[Photo, list[Polygon]]:
+        """The photo and its lines, by one look at all of it."""
         photo = self._decode(data, reading, self._limits.max_side, photo)
         with reading.stage("detect"):
             scale = min(enlarged(photo), self._limits.max_side / photo.longer)
-            return photo, lines(self._detector(photo.pixels, scale * photo.scale[0]))
+            return photo, lines(self._detector(photo.pixels, scale * photo.scale[0]) or [])
 
     def outline(self, polygon: Polygon) -> Polygon:
         """Where the print is in what was found, which is larger because that is read better."""
@@ -131,7 +151,7 @@ class Finder:
     def _look(self, photo: Photo, window: Window) -> list[Region]:
         left, right = (round(x / photo.scale[0]) for x in (window.left, window.right))
         top, bottom = (round(y / photo.scale[1]) for y in (window.top, window.bottom))
-        found = self._detector(photo.pixels[top:bottom, left:right], window.scale * photo.scale[0])
+        found = self._detector(photo.pixels[top:bottom, left:right], window.scale * photo.scale[0]) or []
         corner = np.array([left, top], dtype=np.float32)
         return [Region(polygon + corner, probability) for polygon, probability in found]
 
@@ -159,6 +179,13 @@ class WholePhoto:
             photo = decode(data, needed_side=side, max_pixels=self._limits.max_pixels)
         with reading.stage("detect"):
             return photo, self._detector(photo.pixels)
+
+
+def _glance_scale(photo: Photo, side: int) -> float:
+    """The scale at which a photo is glanced at with a longer side of about `side` pixels."""
+    shorter = min(photo.width, photo.height)
+    scale = min(1.0, max(side / photo.longer, NARROWEST / shorter))
+    return min(scale, math.sqrt(MOST / photo.longer / shorter), MOST / photo.longer / STRIDE)
 
 
 def enlarged(photo: Photo) -> float:

@@ -21,6 +21,9 @@ FORMATS = sorted(
 """Those that are pictures and nothing else, and tell their size before they are decoded: Pillow's EPS plugin runs
 Ghostscript on the sender's program, and that for icons decodes what is inside, of any size, when it opens one."""
 
+LOSSLESS = {"PNG", "GIF", "BMP", "TIFF", "PPM"}
+"""Those of screenshots, scans and drawings rather than of photos: JPEG 2000 and WebP can be either."""
+
 READABLE = (
     "whole JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF, BMP and JPEG 2000 files can be, and the previews inside RAW files"
 )

@@ -50,12 +50,14 @@ UPRIGHT: dict[int, Callable[[MatLike], MatLike]] = {
 class Photo:
     """An upright photo, perhaps decoded at a fraction of its size.
 
-    `width` and `height` are those of the full photo in pixels; `pixels` has the same aspect, to a pixel.
+    `width` and `height` are those of the full photo in pixels; `pixels` has the same aspect, to a pixel. `lossless` is
+    what its format is.
     """
 
     pixels: Pixels
     width: int
     height: int
+    lossless: bool = False
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -134,7 +136,7 @@ def _photo(image: Image.Image, data: bytes, needed_side: int, max_pixels: int) -
         pixels = UPRIGHT[orientation](pixels).astype(np.uint8, copy=False)
         if orientation >= 5:  # these lay on their side
             width, height = height, width
-    return Photo(pixels, width, height)
+    return Photo(pixels, width, height, image.format in formats.LOSSLESS)
 
 
 def _jpeg(image: Image.Image, data: bytes, needed_side: int) -> Pixels | None:

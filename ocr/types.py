@@ -17,7 +17,7 @@ points around a line that is bent."""
 
 TextMap = Callable[[Pixels], NDArray[np.float32]]
 """One pass of a detector's network: the probability of text per pixel, (H, W) in 0..1, for pixels whose H and W are
-multiples of 32. Safe to call from several threads at once."""
+multiples of 32; an empty map if there is surely no text. Safe to call from several threads at once."""
 
 Recognize = Callable[[Sequence[Pixels]], list[tuple[str, float]]]
 """Reads cut-out lines: text and score (0-1; 0 for no text) of each, in their order. As safe."""

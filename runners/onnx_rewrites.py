@@ -69,7 +69,7 @@ def _group(convolution: onnx.NodeProto) -> int:
 
 
 def ending_early(model: onnx.ModelProto, plane: Plane) -> onnx.ModelProto:
-    """A detector that answers a single zero in place of a map if no place is on the plane's positive side."""
+    """A detector that answers an empty map if no place is on the plane's positive side."""
     taken = {node.name: node.input[0] for node in Graph(model.graph).nodes("Conv")}
     maps = [taken[name] for name in plane.weights]
     start, rest = (part.graph for part in cut(model, maps, rank=4))
@@ -78,12 +78,13 @@ def ending_early(model: onnx.ModelProto, plane: Plane) -> onnx.ModelProto:
     text = graph.add("Greater", most, graph.constant(np.float32(0)))
     known = {constant.name for constant in start.initializer}
     constants = [constant for constant in rest.initializer if constant.name not in known]
-    zero = helper.make_node("Constant", [], ["zero"], value=numpy_helper.from_array(np.zeros((1, 1, 1, 1), np.float32)))
+    none = numpy_helper.from_array(np.zeros((1, 1, 0, 0), np.float32))
+    empty = helper.make_node("Constant", [], ["empty"], value=none)
     found = graph.add(
         "If",
         text,
         then_branch=helper.make_graph(rest.node, "rest", [], rest.output, constants),
-        else_branch=helper.make_graph([zero], "nothing", [], [_float("zero")]),
+        else_branch=helper.make_graph([empty], "nothing", [], [_float("empty")]),
     )
     return helper.make_model(
         helper.make_graph(start.node, "ending early", start.input, [_float(found)], start.initializer),

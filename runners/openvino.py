@@ -42,8 +42,8 @@ class OpenVinoRunner(PipelineRunner):
 
         def network(pixels: Pixels) -> NDArray[np.float32]:
             with self._cores:
-                found = request.infer({0: pixels[np.newaxis]}, share_inputs=True)[0][0, 0]
-            return found if found.size else np.zeros(pixels.shape[:2], dtype=np.float32)  # no text
+                found: NDArray[np.float32] = request.infer({0: pixels[np.newaxis]}, share_inputs=True)[0][0, 0]
+            return found
 
         return network
 

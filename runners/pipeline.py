@@ -77,8 +77,8 @@ class PipelineRunner(ABC):
 
 
 def text_map(network: Network) -> TextMap:
-    """A detector of a network from (1, 3, H, W) to (1, 1, H, W), or to a single zero if there is no text."""
-    return lambda pixels: np.broadcast_to(network(planes(pixels)[np.newaxis])[0, 0], pixels.shape[:2])
+    """A detector of a network from (1, 3, H, W) to (1, 1, H, W), or to an empty map if there is surely no text."""
+    return lambda pixels: network(planes(pixels)[np.newaxis])[0, 0]
 
 
 def best_classes(network: Network, charset: Sequence[str]) -> BestClasses:

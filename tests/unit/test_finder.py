@@ -9,7 +9,8 @@ from PIL import Image
 
 from ocr import finder
 from ocr.detector import Detector
-from ocr.finder import Finder
+from ocr.finder import GLANCE, Finder
+from ocr.image import decode
 from ocr.types import Limits, Reading, box
 from tests.unit.test_detector import DarkIsText, page
 
@@ -32,6 +33,12 @@ def find(
     photo, polygons = Finder(detector, limits, detector if glances else None)(data, reading)
     factors = np.array(photo.scale, dtype=np.float32)
     return [box(polygon * factors) for polygon in polygons], network.shapes, reading
+
+
+def glance_sees(pixels: NDArray[np.uint8]) -> bool:
+    """Whether there is anything in what a first glance at a picture sees."""
+    decoded = decode(jpeg(pixels), needed_side=GLANCE, max_pixels=10**8).pixels
+    return bool(Detector(DarkIsText())(decoded, GLANCE / max(decoded.shape)))
 
 
 def area(shape: tuple[int, ...]) -> int:
@@ -60,6 +67,31 @@ def test_a_thread_that_is_all_text_is_looked_at_too(size: tuple[int, int]) -> No
     Image.new("RGB", size).save(file, "PNG")
     boxes, _, _ = find(file.getvalue())
     assert all(0 <= left <= left + width <= size[0] for left, _, width, _ in boxes)
+
+
+def test_print_too_fine_for_a_glance_gets_a_closer_one_unless_there_is_surely_none() -> None:
+    fine = page(4000, 3000, *[(400, 300 + 120 * row, 3000, 6) for row in range(20)])
+    assert not glance_sees(fine)
+    boxes, shapes, reading = find(jpeg(fine))
+    assert len(boxes) > 15
+    assert [shape[0] for shape in shapes[1:3]] == [1120, 1120]  # the closer glance, 1504 x 1120, in strips
+    assert list(reading.seconds) == ["decode", "first_look", "detect"]
+
+
+def test_a_closer_glance_has_to_be_worth_it() -> None:
+    pale = page(900, 600)
+    pale[100:120, 100:400] = 240
+    assert len(find(jpeg(pale))[1]) == 1
+
+
+def test_a_lossless_picture_may_be_a_screenshot_and_is_looked_at_in_full() -> None:
+    fine = page(1920, 1080, *[(100, 100 + 40 * row, 1200, 4) for row in range(20)])
+    assert not glance_sees(fine)
+    file = io.BytesIO()
+    Image.fromarray(fine).save(file, "PNG")
+    boxes, shapes, _ = find(file.getvalue())
+    assert len(boxes) == 20
+    assert all(shape in shapes for shape in find(file.getvalue(), glances=False)[1])
 
 
 def test_large_text_needs_no_second_look() -> None:
@@ -103,14 +135,14 @@ def test_a_look_reaches_a_little_beyond_what_the_glance_saw(gap: int, found: int
     small, thin = (400, 300, 600, 26), (400, 326 + gap, 600, 5)
     boxes, _, _ = find(jpeg(page(2400, 1800, small, thin)))
     assert len(boxes) == found
-    assert find(jpeg(page(2400, 1800, thin)))[0] == []  # the glance does not see it
+    assert not glance_sees(page(2400, 1800, thin))
 
 
 def test_around_tiny_text_the_look_reaches_farther_because_the_glance_misses_its_neighbours() -> None:
     tiny, thin = (400, 300, 600, 14), (400, 440, 600, 4)
     boxes, shapes, _ = find(jpeg(page(2400, 1800, tiny, thin)))
     assert len(boxes) == 2
-    assert find(jpeg(page(2400, 1800, thin)))[0] == []  # the glance does not see it
+    assert not glance_sees(page(2400, 1800, thin))
     assert sum(area(shape) for shape in shapes[1:]) < 2016 * 1504 / 4
 
 
@@ -123,10 +155,9 @@ def test_a_look_at_tiny_text_is_as_close_as_one_at_the_whole_photo() -> None:
 def test_a_look_that_finds_far_smaller_lines_is_followed_by_a_closer_one() -> None:
     large = [(400, 300 + 400 * row, 2400, 52) for row in range(4)]
     tiny = [(700, 520 + 400 * row, 1500, 12) for row in range(3)]
-    alone, _, _ = find(jpeg(page(6000, 4000, *tiny)), max_side=4000)
     without, once, _ = find(jpeg(page(6000, 4000, *large)), max_side=4000)
     boxes, shapes, reading = find(jpeg(page(6000, 4000, *large, *tiny)), max_side=4000)
-    assert alone == []  # the glance does not see them
+    assert not glance_sees(page(6000, 4000, *tiny))
     assert (len(without), len(boxes)) == (4, 7)
     assert sum(map(area, shapes)) > 2 * sum(map(area, once))
     assert list(reading.seconds) == ["decode", "first_look", "detect"]

@@ -42,9 +42,9 @@ def served(app: App, use: Callable[[asyncio.StreamReader, asyncio.StreamWriter],
         try:
             await use(reader, writer)
         finally:
-            writer.close()
             server.should_exit = True
             await serving
+            writer.close()
 
     asyncio.run(asyncio.wait_for(run(), 20))
 
@@ -152,3 +152,21 @@ def refusals(*pieces: bytes) -> int:
 )
 def test_only_what_is_too_long_beside_a_body_is_refused_once(pieces: tuple[bytes, ...], refused: bool) -> None:
     assert refusals(*pieces) == refused
+
+
+def test_when_the_service_ends_it_does_not_wait_for_ever_for_answers_to_be_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(framing, "LAST", PATIENCE)
+    sent = asyncio.Event()
+
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        sent.set()
+        await PlainTextResponse(bytes(50_000_000))(scope, receive, send)  # more than what the kernel takes
+
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.pause_reading()  # type: ignore[attr-defined] # it is one that reads
+        writer.write(WHOLE)
+        await sent.wait()
+
+    served(large, use)  # else that takes until served() loses patience

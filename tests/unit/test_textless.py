@@ -83,8 +83,8 @@ def test_the_real_detector_has_the_same_map_or_none(
     np.testing.assert_allclose(ending_early(with_text), whole(with_text), atol=tolerance)
     assert ending_early(with_text).max() > 0.9
     grey = np.full((320, 416, 3), 128, dtype=np.uint8)
-    assert ending_early(grey).shape == (320, 416)
-    assert ending_early(grey).max() == 0 < whole(grey).max()
+    assert ending_early(grey).size == 0
+    assert whole(grey).shape == (320, 416)
 
 
 def test_a_detector_that_is_not_known_has_no_plane() -> None:
