@@ -70,13 +70,14 @@ class Finder:
     ) -> tuple[Photo, list[Region] | None, float]:
         """The photo, what a glance at it sees, and its scale.
 
-        Fine print vanishes at GLANCE: where nothing is seen there, but it cannot be told that there is none, the glance
-        is a closer one. A lossless picture may be a screenshot, with fine print all over, and gets a full look.
+        Fine print vanishes at GLANCE: where little or nothing of it is seen, but it cannot be told that there is none,
+        a closer glance follows. A lossless picture may be a screenshot, with fine print all over: it gets a full look.
         """
         scale = 0.0
         seen: list[Region] | None = []
         for side in [self._limits.max_side] if photo.lossless else [GLANCE, 2 * GLANCE]:
-            if seen is None or seen or _glance_scale(photo, side) <= scale * WORTH_IT:
+            found_all = seen and (len(seen) >= MANY or small(photo, seen) * scale >= TINY)
+            if seen is None or found_all or _glance_scale(photo, side) <= scale * WORTH_IT:
                 break
             scale = _glance_scale(photo, side)
             photo = self._decode(data, reading, round(photo.longer * scale), photo)

@@ -64,6 +64,13 @@ def test_a_panorama_keeps_every_line() -> None:
     assert found == sorted(normalized(text) for *_, text in drawn)
 
 
+@pytest.mark.parametrize(("size", "height", "kind"), [((3840, 2160), 16, "PNG"), ((3000, 4000), 18, "JPEG")])
+def test_fine_print_all_over_a_large_picture_is_read(size: tuple[int, int], height: int, kind: str) -> None:
+    drawn = [(60, top, height, words(Random(top), 8)) for top in range(60, size[1] - 60, 3 * height)]
+    found = {normalized(text) for text in texts(read(written(size, drawn), kind))}
+    assert len(found & {normalized(text) for *_, text in drawn}) > len(drawn) / 2
+
+
 def test_a_photo_of_108_megapixels_is_read() -> None:
     drawn = [(1000, 900 + 1500 * row, 160, words(Random(row), 3)) for row in range(5)]
     found = read(written((12000, 9000), drawn), "JPEG")

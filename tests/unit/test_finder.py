@@ -78,6 +78,14 @@ def test_print_too_fine_for_a_glance_gets_a_closer_one_unless_there_is_surely_no
     assert list(reading.seconds) == ["decode", "first_look", "detect"]
 
 
+def test_where_a_glance_sees_only_a_little_of_fine_print_a_closer_one_follows() -> None:
+    fine, seen = [(400, 300 + 120 * row, 3000, 6) for row in range(20)], (400, 2700, 900, 14)
+    assert glance_sees(page(4000, 3000, seen))
+    boxes, _, _ = find(jpeg(page(4000, 3000, seen)))
+    more, _, _ = find(jpeg(page(4000, 3000, *fine, seen)))
+    assert (len(boxes), len(more) > 15) == (1, True)
+
+
 def test_a_closer_glance_has_to_be_worth_it() -> None:
     pale = page(900, 600)
     pale[100:120, 100:400] = 240
@@ -139,15 +147,15 @@ def test_a_look_reaches_a_little_beyond_what_the_glance_saw(gap: int, found: int
 
 
 def test_around_tiny_text_the_look_reaches_farther_because_the_glance_misses_its_neighbours() -> None:
-    tiny, thin = (400, 300, 600, 14), (400, 440, 600, 4)
-    boxes, shapes, _ = find(jpeg(page(2400, 1800, tiny, thin)))
-    assert len(boxes) == 2
+    tiny, thin = [(400, 300 + 40 * row, 600, 14) for row in range(8)], (400, 720, 600, 4)
+    boxes, shapes, _ = find(jpeg(page(2400, 1800, *tiny, thin)))
+    assert len(boxes) == 9
     assert not glance_sees(page(2400, 1800, thin))
     assert sum(area(shape) for shape in shapes[1:]) < 2016 * 1504 / 4
 
 
 def test_a_look_at_tiny_text_is_as_close_as_one_at_the_whole_photo() -> None:
-    _, (_, look), _ = find(jpeg(page(2400, 1800, (400, 300, 600, 14))))
+    _, (_, look), _ = find(jpeg(page(2400, 1800, *[(400, 300 + 40 * row, 600, 14) for row in range(8)])))
     seen = 600 + 2 * 200  # pixels of the photo that the look is wide
     assert 0.9 * seen * 2000 / 2400 < look[1] < 1.1 * seen * 2000 / 2400
 
