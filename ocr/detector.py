@@ -60,15 +60,15 @@ class Detector:
     def _map(self, pixels: Pixels) -> NDArray[np.float32] | None:
         """The probability of text per pixel; large pictures are cut across their longer side. None: as above."""
         axis = 0 if pixels.shape[0] >= pixels.shape[1] else 1
-        surely_none = True
         found = []
+        ended_early = []
         for start, end, own in strips(pixels.shape[axis], pixels.shape[1 - axis]):
             strip = pixels[start:end] if axis == 0 else pixels[:, start:end]
             part = self._network(np.ascontiguousarray(strip))
-            surely_none &= not part.size
+            ended_early.append(not part.size)
             part = part if part.size else np.zeros(strip.shape[:2], np.float32)
             found.append(part[own] if axis == 0 else part[:, own])
-        return None if surely_none else np.concatenate(found, axis)
+        return None if all(ended_early) else np.concatenate(found, axis)
 
 
 def side_of(length: float) -> int:

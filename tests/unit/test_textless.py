@@ -85,6 +85,7 @@ def test_the_real_detector_has_the_same_map_or_none(
     grey = np.full((320, 416, 3), 128, dtype=np.uint8)
     assert ending_early(grey).size == 0
     assert whole(grey).shape == (320, 416)
+    assert whole(grey).max() > 0
 
 
 def test_a_detector_that_is_not_known_has_no_plane() -> None:
