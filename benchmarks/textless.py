@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from benchmarks import logistic, photos
+from benchmarks import logistic, photos, screens
 from benchmarks.networks import compiled, rounded
 from ocr.detector import MEAN_PROBABILITY, STRIDE, TEXT_PROBABILITY
 from ocr.image import decode
@@ -78,10 +79,11 @@ def fitted(path: Path, folder: Path) -> textless.Plane:
         features = np.concatenate(fine).reshape(-1, height * width).T.astype(np.float16)
         return Seen(features, cells.ravel())
 
-    pictures = [[seen(*picture) for picture in of_one] for of_one in tqdm(list(_pictures(folder)), unit="photo")]
-    lowest: list[float] = []  # what planes that were fitted without them give pictures with text
+    pictures = [[seen(*picture) for picture in of_one] for of_one in tqdm(_pictures(folder), unit="photo")]
+    lowest: list[float] = []  # what planes that were fitted without them give labelled photos with text
+    count = len(photos.load(folder))
     for fold in range(FOLDS):
-        start, end = (len(pictures) * part // FOLDS for part in (fold, fold + 1))
+        start, end = (count * part // FOLDS for part in (fold, fold + 1))
         plane = fit(chain.from_iterable(pictures[:start] + pictures[end:]))
         lowest += [_highest(plane, part) for part in chain.from_iterable(pictures[start:end]) if part.text]
     plane = fit(chain.from_iterable(pictures))
@@ -117,18 +119,23 @@ def _highest(plane: NDArray[np.float64], seen: Seen) -> float:
 
 
 def _pictures(folder: Path) -> Iterator[Iterator[Picture]]:
-    """Of each photo pictures."""
+    """Of each photo pictures, then of fine print on screens."""
     choose = Random(0)  # noqa: S311 - the same ones every time
     labelled = photos.load(folder)
     snippets = list(chain.from_iterable(_snippets(photo) for photo in labelled))
-    for photo in labelled:
-        yield _of_one(photo, snippets, choose)
+    with TemporaryDirectory() as drawn:
+        screens.draw(Path(drawn), screens.SCREENS)
+        fine_print = [photo for photo in photos.load(Path(drawn)) if "notice" not in photo.set]
+        for photo in [*labelled, *fine_print]:
+            yield _of_one(photo, snippets, choose, (1,) if photo in fine_print else SIZES)
 
 
-def _of_one(photo: photos.LabelledPhoto, snippets: Sequence[Pixels], choose: Random) -> Iterator[Picture]:
+def _of_one(
+    photo: photos.LabelledPhoto, snippets: Sequence[Pixels], choose: Random, sizes: Sequence[float]
+) -> Iterator[Picture]:
     pixels = decode(photo.path.read_bytes(), needed_side=2 * GLANCE, max_pixels=10**9).pixels
     if photo.lines != []:
-        for size in SIZES:
+        for size in sizes:
             small = glance(pixels, size)
             height, width = small.shape[:2]
             yield small, EVERYWHERE, _resized(pixels, (2 * width, 2 * height))

@@ -17,7 +17,7 @@ TEXT_PROBABILITY = 0.3  # a pixel above it is text: these are RapidOCR's values,
 MEAN_PROBABILITY = 0.5  # of a region's pixels; below it the region is no text
 UNCLIP_RATIO = 1.6  # the network marks the core of a line; the line is larger by area * ratio / perimeter on every side
 SMALLEST_SIDE = 3  # pixels of the network's map; smaller regions are noise
-MOST_REGIONS = 1000
+MOST_REGIONS = 10_000  # a spreadsheet across 3840 x 2160 pixels has half as many cells
 STRIDE = 32  # the network halves its input five times
 SIDES = (32, 64, 96, 128, 160, 192, 256, 320, 384, 448, 512, 608, 704, 800, 928, 1088, 1280, 1504, 1760, 2016)
 """Longer sides of an input in pixels: few, because an engine needs 30-60 ms and memory for each new shape."""

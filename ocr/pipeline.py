@@ -7,6 +7,7 @@ import numpy as np
 from ocr import geometry
 from ocr.finder import WholePhoto
 from ocr.image import Photo
+from ocr.parts import InParts
 from ocr.types import Limits, Pixels, Polygon, Reading, Recognize, TextLine
 
 UNSURE = 0.8  # a line with a lower score may stand on its head, so it is read a second time, turned
@@ -29,7 +30,7 @@ class Pipeline:
 
     def __init__(self, finder: Find, recognizer: Recognize, limits: Limits) -> None:
         self._finder = finder
-        self._recognizer = recognizer
+        self._recognizer = InParts(recognizer)
         self._limits = limits
 
     def read(self, data: bytes) -> Reading:

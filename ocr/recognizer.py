@@ -12,7 +12,7 @@ from ocr.types import BestClasses, Pixels, planes
 
 HEIGHT = 48  # pixels; what the recognizers were trained with
 TRAINED_WIDTH = 320  # pixels; with widths down to 64, labelled receipts lost 1.5 % of their lines
-WIDTHS = (TRAINED_WIDTH, 416, 512, 640, 800, 1024, 1280, 1920, 2560, 3840)
+WIDTHS = (TRAINED_WIDTH, 416, 512, 640, 800, 1024, 1280)
 """Input widths in pixels: few, because both engines keep memory for every shape that they have seen."""
 
 WIDEST_BATCH = 1280  # pixels of all the lines of a batch side by side: bounds its memory
@@ -22,7 +22,8 @@ MARGIN = 1.05  # free space to the right: the recognizer reads the last characte
 STEP = 8  # pixels per column of what the network answers
 SPACE = 1.5  # nats that a space gets beyond what the network gives it: as it is, it loses ten for one that it invents
 EVEN = 1 / (1 + math.exp(-SPACE))  # what becomes of one half that the network gives a space
-UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff] [\u3040-\u30ff\u3400-\u9fff]")  # Han and kana know no spaces
+_HAN = "[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]"
+UNSPACED = re.compile(f"{_HAN} {_HAN}")  # Han, kana and their punctuation know no spaces
 BEHIND = 24  # pixels of free space behind a line that the network must see: with 16, last letters read worse
 SQUEEZED = 0.85  # of its width that a long line keeps at least, where that makes it fit a narrower input
 LONG = 416  # pixels; shorter lines are not squeezed: labelled scenes lost a hundredth of their characters

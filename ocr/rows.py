@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.recognizer import BEHIND, HEIGHT, SQUEEZED, STEP, decode, fitted, line_width
+from ocr.recognizer import BEHIND, HEIGHT, STEP, decode, fitted, line_width
 from ocr.types import Pixels
 
 BETWEEN = 8  # pixels that belong to no line: as far as the network's convolutions reach, and it is blind to them
 SMALL, FULL = 320, 2560
-WIDTHS = (SMALL, FULL, 3840)
+WIDTHS = (SMALL, FULL)
 """Widths of a row in pixels: few, because preparing the engine for one takes memory and a third of a second."""
 
 NARROW = 80  # pixels; a row has a place for a line for each of these
@@ -51,10 +51,8 @@ class RowRecognizer:
 
 
 def _room(line: int) -> int:
-    """The pixels of a row that a line of `line` pixels has; a long one is squeezed a little to fit a smaller row."""
-    room = math.ceil((line + BEHIND) / STEP) * STEP
-    least = max(min(room, FULL), room * SQUEEZED)
-    return min(room, next((width for width in WIDTHS if width >= least), WIDTHS[-1]))
+    """The pixels of a row that a line of `line` pixels has; one that is longer than a row is squeezed."""
+    return min(math.ceil((line + BEHIND) / STEP) * STEP, FULL)
 
 
 def rows(rooms: Sequence[int]) -> Iterator[tuple[int, list[int]]]:

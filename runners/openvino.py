@@ -9,7 +9,7 @@ import openvino
 from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
-from ocr.rows import FULL, SMALL, RowRecognizer
+from ocr.rows import WIDTHS, RowRecognizer
 from ocr.types import BestClasses, Pixels, Recognize, TextMap
 from runners import blanks, exits, int8, padding, rewrites, rows, textless
 from runners.base import Options
@@ -53,21 +53,18 @@ class OpenVinoRunner(PipelineRunner):
         model = self._read(path)
         characters = _charset(model)
         classes = blanks.skipping(self._classes(rewrites.split(model.clone())[1], characters), blanks.plane(path))
-        networks: dict[int, openvino.InferRequest] = {}
+        with ThreadPoolExecutor() as pool:  # each takes one core
+            opened = pool.map(lambda width: self._open_rows(model, path, width), WIDTHS)
+            networks = dict(zip(WIDTHS, opened, strict=True))
 
         def network(row: NDArray[np.float32], lines: Sequence[slice]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             width = row.shape[3]
             guides = rows.guides(lines, width)
             with self._cores:
-                if width not in networks:
-                    networks[width] = self._open_rows(model, path, width)
                 columns = networks[width].infer([row, *guides], share_inputs=True)[0]
                 (best,), (probability,) = classes(columns)
             return best, probability
 
-        with ThreadPoolExecutor() as pool:  # each takes one core
-            usual = [SMALL, FULL]
-            networks.update(zip(usual, pool.map(lambda width: self._open_rows(model, path, width), usual), strict=True))
         return RowRecognizer(network, characters)
 
     def _open_rows(self, model: openvino.Model, path: Path, width: int) -> openvino.InferRequest:

@@ -71,6 +71,11 @@ def test_fine_print_all_over_a_large_picture_is_read(size: tuple[int, int], heig
     assert len(found & {normalized(text) for *_, text in drawn}) > len(drawn) / 2
 
 
+def test_a_line_of_sixty_words_keeps_them() -> None:
+    text = words(Random(3), 60)
+    assert texts(read(written((5600, 300), [(40, 120, 24, text)]))) == [text]
+
+
 def test_a_photo_of_108_megapixels_is_read() -> None:
     drawn = [(1000, 900 + 1500 * row, 160, words(Random(row), 3)) for row in range(5)]
     found = read(written((12000, 9000), drawn), "JPEG")

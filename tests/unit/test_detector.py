@@ -58,6 +58,11 @@ def test_specks_are_no_lines() -> None:
     assert regions(np.pad(np.ones((2, 2), dtype=np.float32), 50)) == []
 
 
+def test_every_cell_of_a_large_spreadsheet_is_found() -> None:
+    cells = [(x, y, 16, 5) for x in range(10, 1980, 22) for y in range(10, 1180, 20)]
+    assert len(found(page(1984, 1184, *cells)) or []) == len(cells) > 5000
+
+
 def test_a_pale_region_is_doubtful_and_a_paler_one_is_none() -> None:
     (doubtful,) = regions(np.pad(np.full((20, 90), 0.4, dtype=np.float32), 50))
     assert 0.3 < doubtful.probability < 0.5

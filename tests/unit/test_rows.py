@@ -48,15 +48,13 @@ def test_lines_keep_their_text_and_their_order(lines: list[str]) -> None:
 
 
 @given(st.integers(1, 400), st.integers(1, 9000))
-def test_a_long_line_is_squeezed_a_little_if_it_then_fits_and_a_very_long_one_until_it_does(
-    height: int, width: int
-) -> None:
+def test_a_line_that_is_longer_than_a_row_is_squeezed_until_it_fits(height: int, width: int) -> None:
     network = Spy()
     RowRecognizer(network, CHARSET)([np.full((height, width, 3), 200, np.uint8)])
     ((row, (line,)),) = network.given
     used, wanted = int(np.flatnonzero(row[0, 0, 0])[-1]) + 1, -(-48 * width // height)
     assert used <= line.stop - BEHIND
-    assert used == wanted if wanted <= FULL - BEHIND else used >= min(0.85 * wanted - STEP, WIDTHS[-1] - BEHIND)
+    assert used == min(wanted, FULL - BEHIND)
 
 
 @given(st.lists(st.integers(5, FULL // STEP).map(lambda steps: steps * STEP), min_size=1, max_size=60))
@@ -78,7 +76,6 @@ def test_every_line_is_in_one_row_that_holds_it(rooms: list[int]) -> None:
         ([320, 328], [FULL]),
         ([40] * 5, [SMALL, SMALL]),  # a row of SMALL has four places
         ([FULL // 2, FULL // 2 - BETWEEN, 80], [FULL, SMALL]),
-        ([FULL + STEP], [3840]),
     ],
 )
 def test_few_lines_take_small_rows(rooms: list[int], widths: list[int]) -> None:
