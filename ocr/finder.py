@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ocr.detector import MEAN_PROBABILITY, STRIDE, Detector, Region
 from ocr.geometry import shrunk, side_lengths
@@ -24,6 +25,10 @@ MANY = 8  # lines; a photo with so many is a document, where enlarging further p
 ENLARGED = 2.5  # times its own pixels; beyond, also a document only gets larger
 DETAIL = 1.5  # decoded pixels per pixel of the detector's input: the recognizer needs more than the detector
 MARGIN = 2.5  # heights of a line; how far the closer look reaches beyond what the glance saw
+SMALL_PART = 0.35  # of a photo; tiny lines all over more of it are looked at less closely, in half of the time
+BLOCK = 30  # a region at least so high, and less than three times as wide, is a large word or many lines in one
+FINER = 0.6  # of its height; if a closer look at such a region does not find several lines less high, it was a word
+SEVERAL = 3  # in clouds it finds one
 FARTHER = 5.0  # heights; the same where lines were tiny: of 3,880 in such photos none was farther away
 ROOM = 1 / 16  # heights; print is at least so much smaller on every side than what is cut out
 
@@ -86,28 +91,38 @@ class Finder:
         return photo, seen, scale
 
     def _closer(
-        self, data: bytes, reading: Reading, photo: Photo, seen: Sequence[Region], scale: float
+        self, data: bytes, reading: Reading, photo: Photo, seen: list[Region], scale: float
     ) -> tuple[Photo, list[Polygon]]:
         """The photo and its lines, looked at more closely than at `scale` where that pays."""
         window = self._window(photo, seen, scale)
-        if window.scale <= scale:
-            found = lines(seen)
-            if not found:
-                return photo, []
-            smallest = min(min(side_lengths(polygon)) for polygon in found) * photo.scale[0] * scale
-            side = photo.longer * scale * DETAIL * LEGIBLE / max(LEGIBLE, smallest)  # larger lines need fewer pixels
-            closer = self._decode(data, reading, round(side), photo)
-            ratio = np.float32(photo.scale[0] / closer.scale[0])
-            return closer, [polygon * ratio for polygon in found]
         while window.scale > scale:
-            scale = window.scale
-            side = photo.longer * scale
-            photo = self._decode(data, reading, round(max(side, min(side * DETAIL, self._most))), photo)
+            closer = self._detailed(data, reading, photo, window.scale)
             with reading.stage("detect"):
-                seen = self._look(photo, window)
-            if seen and small(photo, seen) * scale < LEGIBLE / 2 and scale * WORTH_IT < 1:  # the photo has more pixels
+                found = self._look(closer, window)
+            coarse = melted(photo, seen, scale)
+            height = small(photo, seen)
+            if (
+                coarse
+                and height * scale * WORTH_IT > LEGIBLE
+                and sum(heights(closer, found) < FINER * height) < SEVERAL
+            ):
+                break  # it was a word
+            photo, seen, scale = closer, found, window.scale
+            coarse = coarse or (bool(seen) and small(photo, seen) * scale < LEGIBLE / 2)
+            if coarse and scale * WORTH_IT < 1:  # the photo has more pixels
                 window = self._window(photo, seen, scale)
-        return photo, lines(seen)
+        polygons = lines(seen)
+        if not polygons:
+            return photo, []
+        smallest = min(min(side_lengths(polygon)) for polygon in polygons) * photo.scale[0] * scale
+        closer = self._detailed(data, reading, photo, scale * LEGIBLE / max(LEGIBLE, smallest))
+        ratio = np.float32(photo.scale[0] / closer.scale[0])
+        return closer, [polygon * ratio for polygon in polygons]
+
+    def _detailed(self, data: bytes, reading: Reading, photo: Photo, scale: float) -> Photo:
+        """The photo with the pixels that are worth it for what was looked at with `scale`."""
+        side = photo.longer * scale
+        return self._decode(data, reading, round(max(side, min(side * DETAIL, self._most))), photo)
 
     def _whole(self, data: bytes, reading: Reading, photo: Photo) -> tuple[Photo, list[Polygon]]:
         """The photo and its lines, by one look at all of it."""
@@ -139,14 +154,17 @@ class Finder:
         corners = np.concatenate([region.polygon for region in seen]) * photo.scale[0]
         size = np.array([photo.width, photo.height])
         tiny = height * scale < TINY
-        margin = height * (FARTHER if tiny else MARGIN)
+        margin = min(height, LEGIBLE / scale) * (FARTHER if tiny else MARGIN)
         left, top = np.maximum(corners.min(axis=0) - margin, 0)
         right, bottom = np.minimum(corners.max(axis=0) + margin, size)
-        sides = size if tiny else (right - left, bottom - top)  # as close as if it were at the whole, and no closer
+        window = right - left, bottom - top
+        part = window[0] * window[1] / (photo.width * photo.height)
+        sides = size if tiny and part > SMALL_PART else window  # as close as if it were at the whole, and no closer
         longer, shorter = max(sides), min(sides)
         side = math.sqrt(longer * min(longer, 2 * shorter))  # a strip may be longer, at the same number of pixels
         most = ENLARGED if len(lines(seen)) >= MANY else enlarged(photo)
-        closer = min(LEGIBLE / height, most, self._limits.max_side / side)
+        wanted = max(LEGIBLE / height, 2 * scale if melted(photo, seen, scale) else 0)
+        closer = min(wanted, most, self._limits.max_side / side)
         return Window(left, top, right, bottom, closer if closer > scale * WORTH_IT else scale)
 
     def _look(self, photo: Photo, window: Window) -> list[Region]:
@@ -194,10 +212,21 @@ def enlarged(photo: Photo) -> float:
     return max(1.0, SHORT_SIDE / min(photo.width, photo.height))
 
 
+def heights(photo: Photo, seen: Sequence[Region]) -> NDArray[np.float64]:
+    """The height of each region in pixels of the full photo."""
+    return np.array([min(side_lengths(region.polygon)) for region in seen]) * photo.scale[0]
+
+
 def small(photo: Photo, seen: Sequence[Region]) -> float:
     """The height of the smaller lines, in pixels of the full photo; 1 at the least."""
-    heights = [min(side_lengths(region.polygon)) for region in seen]
-    return max(1.0, float(np.percentile(heights, SMALL_SHARE) * photo.scale[0]))
+    return max(1.0, float(np.percentile(heights(photo, seen), SMALL_SHARE)))
+
+
+def melted(photo: Photo, seen: Sequence[Region], scale: float) -> bool:
+    """Whether what was seen at a scale may be many lines, so far away that they look like one: few, and one a block."""
+    sides = [side_lengths(region.polygon) for region in seen]
+    least = BLOCK / (photo.scale[0] * scale)
+    return len(seen) < MANY and any(min(side) >= least and max(side) < 3 * min(side) for side in sides)
 
 
 def lines(seen: Sequence[Region]) -> list[Polygon]:

@@ -71,6 +71,12 @@ def test_fine_print_all_over_a_large_picture_is_read(size: tuple[int, int], heig
     assert len(found & {normalized(text) for *_, text in drawn}) > len(drawn) / 2
 
 
+def test_a_card_that_lies_far_away_is_read() -> None:
+    drawn = [(1700, 1200 + 24 * row, 20, words(Random(row), 4)) for row in range(24)]
+    found = {normalized(text) for text in texts(read(written((4000, 3000), drawn), "JPEG"))}
+    assert len(found & {normalized(text) for *_, text in drawn}) > 20
+
+
 def test_a_line_of_sixty_words_keeps_them() -> None:
     text = words(Random(3), 60)
     assert texts(read(written((5600, 300), [(40, 120, 24, text)]))) == [text]

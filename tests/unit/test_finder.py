@@ -154,10 +154,33 @@ def test_around_tiny_text_the_look_reaches_farther_because_the_glance_misses_its
     assert sum(area(shape) for shape in shapes[1:]) < 2016 * 1504 / 4
 
 
-def test_a_look_at_tiny_text_is_as_close_as_one_at_the_whole_photo() -> None:
-    _, (_, look), _ = find(jpeg(page(2400, 1800, *[(400, 300 + 40 * row, 600, 14) for row in range(8)])))
-    seen = 600 + 2 * 200  # pixels of the photo that the look is wide
-    assert 0.9 * seen * 2000 / 2400 < look[1] < 1.1 * seen * 2000 / 2400
+def test_a_look_at_tiny_text_in_much_of_a_photo_is_as_close_as_one_at_the_whole_photo() -> None:
+    _, shapes, _ = find(jpeg(page(2400, 1800, *[(300, 300 + 50 * row, 1200, 14) for row in range(14)])))
+    seen = (1200 + 2 * 200) * (13 * 50 + 14 + 2 * 200)  # pixels of the photo
+    assert 0.7 < sum(map(area, shapes[1:])) / seen / (2000 / 2400) ** 2 < 1.3
+
+
+def test_tiny_text_in_a_small_part_of_a_photo_is_looked_at_as_closely_as_it_needs() -> None:
+    _, shapes, _ = find(jpeg(page(4800, 3600, *[(800, 600 + 80 * row, 1200, 28) for row in range(6)])))
+    seen = (1200 + 2 * 400) * (5 * 80 + 28 + 2 * 400)
+    assert 0.7 < sum(map(area, shapes[1:])) / seen < 1.3
+
+
+def test_many_lines_so_far_away_that_they_look_like_a_block_are_told_apart() -> None:
+    receipt = [(1800, 1000 + 16 * row, 500, 10) for row in range(30)]
+    boxes, shapes, reading = find(jpeg(page(4000, 3000, *receipt)))
+    assert len(boxes) == len(receipt)
+    assert sum(map(area, shapes[1:])) < 1600 * 1200
+    assert list(reading.seconds) == ["decode", "first_look", "detect"]
+
+
+def test_a_large_word_stays_what_the_glance_saw() -> None:
+    ((left, top, width, height),), shapes, _ = find(jpeg(page(4000, 3000, (1200, 900, 900, 400))))
+    assert left < 1200
+    assert top < 900
+    assert left + width > 2100
+    assert top + height > 1300
+    assert len(shapes) == 2
 
 
 def test_a_look_that_finds_far_smaller_lines_is_followed_by_a_closer_one() -> None:
@@ -240,7 +263,7 @@ def test_only_a_photo_with_many_lines_is_enlarged_beyond_its_short_side() -> Non
 
 def test_a_doubtful_large_region_is_no_line_and_not_worth_another_decoding() -> None:
     pixels = page(4000, 3000)
-    pixels[1000:2000, 500:3500] = 150  # 41 % dark
+    pixels[1000:1300, 500:3500] = 150  # 41 % dark
     boxes, shapes, reading = find(jpeg(pixels))
     assert boxes == []
     assert len(shapes) == 1
