@@ -99,16 +99,12 @@ class Finder:
             closer = self._detailed(data, reading, photo, window.scale)
             with reading.stage("detect"):
                 found = self._look(closer, window)
-            coarse = melted(photo, seen, scale)
-            height = small(photo, seen)
-            if (
-                coarse
-                and height * scale * WORTH_IT > LEGIBLE
-                and sum(heights(closer, found) < FINER * height) < SEVERAL
-            ):
+            block, height = melted(photo, seen, scale), small(photo, seen)
+            due = height * scale * WORTH_IT <= LEGIBLE  # this look, block or not
+            if block and not due and sum(heights(closer, found) < FINER * height) < SEVERAL:
                 break  # it was a word
             photo, seen, scale = closer, found, window.scale
-            coarse = coarse or (bool(seen) and small(photo, seen) * scale < LEGIBLE / 2)
+            coarse = bool(seen) and (block or small(photo, seen) * scale < LEGIBLE / 2)
             if coarse and scale * WORTH_IT < 1:  # the photo has more pixels
                 window = self._window(photo, seen, scale)
         polygons = lines(seen)

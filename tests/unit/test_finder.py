@@ -174,6 +174,21 @@ def test_many_lines_so_far_away_that_they_look_like_a_block_are_told_apart() -> 
     assert list(reading.seconds) == ["decode", "first_look", "detect"]
 
 
+class OnlyFromAfar(DarkIsText):
+    """Sees nothing any more when it looks again."""
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        darkness = super().__call__(pixels)
+        return darkness if len(self.shapes) == 1 else np.zeros_like(darkness)
+
+
+def test_what_a_closer_look_does_not_find_again_is_no_text() -> None:
+    detector = Detector(OnlyFromAfar())
+    finder = Finder(detector, Limits(2000, 10**8, 0.5), detector)
+    _, found = finder(jpeg(page(4000, 3000, (1200, 900, 500, 300), (1200, 1500, 400, 40))), Reading())
+    assert found == []
+
+
 def test_a_large_word_stays_what_the_glance_saw() -> None:
     ((left, top, width, height),), shapes, _ = find(jpeg(page(4000, 3000, (1200, 900, 900, 400))))
     assert left < 1200
