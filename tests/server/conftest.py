@@ -51,7 +51,8 @@ class Served:
         return self._only("runners.child", self.worker())
 
     def _only(self, module: str, parent: psutil.Process) -> psutil.Process:
-        (found,) = [child for child in parent.children(recursive=True) if module in child.cmdline()]
+        children = parent.children(recursive=True)  # one that has just ended has no command line any more
+        (found,) = [child for child in children if module in (child.as_dict(["cmdline"])["cmdline"] or [])]
         return found
 
 
