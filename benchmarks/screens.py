@@ -25,11 +25,12 @@ FORMATS = "png", "jpg"
 
 
 class Text(NamedTuple):
-    """A text, and where it begins, in pixels."""
+    """A text, where it begins and the size of its font, in pixels."""
 
     left: int
     top: int
     text: str
+    size: int = PRINT
 
 
 def main() -> None:
@@ -50,9 +51,10 @@ def _written(
     folder: Path, name: str, paint: Callable[[Image.Image], Iterator[Text]], size: tuple[int, int]
 ) -> Iterator[dict[str, object]]:
     image = Image.new("RGB", size, WHITE)
-    pen, font = ImageDraw.Draw(image), ImageFont.load_default(PRINT)
+    pen = ImageDraw.Draw(image)
     lines = []
-    for left, top, text in paint(image):
+    for left, top, text, height in paint(image):
+        font = ImageFont.load_default(height)
         pen.text((left, top), text, fill=BLACK, font=font)
         _, upper, _, lower = pen.textbbox((left, top), "Ag", font=font)
         right = left + pen.textlength(text, font)
@@ -64,12 +66,19 @@ def _written(
         yield {"image": file, "set": f"{name} {suffix}", "lines": lines}
 
 
-def prose(image: Image.Image) -> Iterator[Text]:
+def prose(image: Image.Image, start: int = EDGE) -> Iterator[Text]:
     """A page without columns: its lines are as long as the screen is wide."""
     letters = int((image.width - 2 * EDGE) / ImageFont.load_default(PRINT).getlength("n"))
-    tops = range(EDGE, image.height - 2 * PRINT, round(1.6 * PRINT))
+    tops = range(start, image.height - 2 * PRINT, round(1.6 * PRINT))
     for top, line in zip(tops, textwrap.wrap(" ".join(5 * PROSE), letters), strict=False):
         yield Text(EDGE, top, line)
+
+
+def poster(image: Image.Image) -> Iterator[Text]:
+    """The same under a headline, which alone is seen from afar."""
+    height = image.height // 8
+    yield Text(EDGE, 0, "GRAND OPENING", height)
+    yield from prose(image, 2 * height)
 
 
 def sheet(image: Image.Image) -> Iterator[Text]:
@@ -91,7 +100,7 @@ def notice(image: Image.Image) -> Iterator[Text]:
     yield Text(image.width - 24 * PRINT, image.height - 4 * PRINT, "Build 22631.3007, evaluation copy")
 
 
-KINDS = {"prose": prose, "sheet": sheet, "notice": notice}
+KINDS = {"prose": prose, "poster": poster, "sheet": sheet, "notice": notice}
 
 if __name__ == "__main__":
     main()

@@ -125,7 +125,7 @@ def _pictures(folder: Path) -> Iterator[Iterator[Picture]]:
     snippets = list(chain.from_iterable(_snippets(photo) for photo in labelled))
     with TemporaryDirectory() as drawn:
         screens.draw(Path(drawn), screens.SCREENS)
-        fine_print = [photo for photo in photos.load(Path(drawn)) if "notice" not in photo.set]
+        fine_print = [photo for photo in photos.load(Path(drawn)) if not photo.set.startswith(("notice", "poster"))]
         for photo in [*labelled, *fine_print]:
             yield _of_one(photo, snippets, choose, (1,) if photo in fine_print else SIZES)
 

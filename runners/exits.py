@@ -13,18 +13,20 @@ ALL = 1 << 20  # rows, more than there are; without AVX2, OpenVINO chooses in fl
 
 
 def ending_early(model: openvino.Model, plane: Plane) -> openvino.Model:
-    """A detector that answers a map without rows if no place is on the plane's positive side.
+    """A detector that answers a map without rows if no place is on the plane's positive side; and the places' sides.
 
     Its second half is then given maps without rows, and OpenVINO passes over operations that are given nothing. The
     operation If would do the same, but what is given to its branch is copied twice, in float32 and another layout.
     """
     inputs = [_before_quantization(given) for given in given_to(plane.weights, model)]
     maps = [given.get_source_output() for given in inputs]
-    text = ops.reduce_max(sides(maps, plane), np.array([0, 1, 2, 3]))
+    signs = sides(maps, plane)
+    text = ops.reduce_max(signs, np.array([0, 1, 2, 3]))
     rows = ops.select(ops.greater(text, np.float32(0)), np.array([ALL]), np.array([0]))
     for given, value in zip(inputs, maps, strict=True):
         taken = ops.slice(value, np.array([0]), rows, np.array([1]), np.array([2]))
         given.replace_source_output(taken.output(0))
+    model.add_results([ops.result(signs)])
     model.validate_nodes_and_infer_types()
     return model
 

@@ -1,6 +1,6 @@
 """The runner on ONNX Runtime: wherever OpenVINO does not run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +8,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ocr.recognizer import NarrowRecognizer
-from ocr.types import Recognize, TextMap
+from ocr.types import Look, Recognize
 from runners import blanks, padding, textless
-from runners.pipeline import Network, OpenRecognizer, PipelineRunner, best_classes, charset, text_map
+from runners.pipeline import Network, OpenRecognizer, Outputs, PipelineRunner, best_classes, charset, look
 
 ALIKE = 48  # pixels; for ONNX Runtime so many more are another pass
 
@@ -21,14 +21,14 @@ Guides = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
 class OnnxRunner(PipelineRunner):
     """ONNX Runtime's CPU provider."""
 
-    def open_detector(self, path: Path) -> TextMap:
+    def open_detector(self, path: Path) -> Look:
         plane = textless.plane(path)
         if plane is None:
-            return text_map(self.network(self.session(path)))
+            return look(self.outputs(self.session(path)))
         from runners import graph, onnx_rewrites  # noqa: PLC0415 - as below
 
         model = onnx_rewrites.ending_early(onnx_rewrites.without_dead_channels(graph.read(path)), plane)
-        return text_map(self.network(self.session(model.SerializeToString())))
+        return look(self.outputs(self.session(model.SerializeToString())))
 
     def open_recognizer(self, path: Path) -> OpenRecognizer:
         session = self.session(path)
@@ -58,10 +58,15 @@ class OnnxRunner(PipelineRunner):
 
     def network(self, session: onnxruntime.InferenceSession, guides: Guides = lambda _: {}) -> Network:
         """What a session computes of a batch, and of what `guides` adds to it: its first output."""
+        outputs = self.outputs(session, guides)
+        return lambda batch: outputs(batch)[0]
+
+    def outputs(self, session: onnxruntime.InferenceSession, guides: Guides = lambda _: {}) -> Outputs:
+        """The same: all its outputs."""
         name = session.get_inputs()[0].name
 
-        def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        def outputs(batch: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
             with self._cores:
-                return session.run(None, {name: batch, **guides(batch)})[0]  # type: ignore[no-any-return]
+                return session.run(None, {name: batch, **guides(batch)})  # type: ignore[no-any-return]
 
-        return network
+        return outputs

@@ -69,12 +69,13 @@ def _group(convolution: onnx.NodeProto) -> int:
 
 
 def ending_early(model: onnx.ModelProto, plane: Plane) -> onnx.ModelProto:
-    """A detector that answers an empty map if no place is on the plane's positive side."""
+    """A detector that answers an empty map if no place is on the plane's positive side; and the places' sides."""
     taken = {node.name: node.input[0] for node in Graph(model.graph).nodes("Conv")}
     maps = [taken[name] for name in plane.weights]
     start, rest = (part.graph for part in cut(model, maps, rank=4))
     graph = Graph(start)
-    most = graph.add("ReduceMax", _sides(graph, maps, plane), keepdims=0)
+    signs = _sides(graph, maps, plane)
+    most = graph.add("ReduceMax", signs, keepdims=0)
     text = graph.add("Greater", most, graph.constant(np.float32(0)))
     known = {constant.name for constant in start.initializer}
     constants = [constant for constant in rest.initializer if constant.name not in known]
@@ -87,7 +88,7 @@ def ending_early(model: onnx.ModelProto, plane: Plane) -> onnx.ModelProto:
         else_branch=helper.make_graph([empty], "nothing", [], [_float("empty")]),
     )
     return helper.make_model(
-        helper.make_graph(start.node, "ending early", start.input, [_float(found)], start.initializer),
+        helper.make_graph(start.node, "ending early", start.input, [_float(found), _float(signs)], start.initializer),
         opset_imports=model.opset_import,
         ir_version=model.ir_version,
     )

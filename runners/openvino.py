@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from ocr.rows import WIDTHS, RowRecognizer
-from ocr.types import BestClasses, Pixels, Recognize, TextMap
+from ocr.types import BestClasses, Look, Pixels, Recognize, Sight
 from runners import blanks, exits, int8, padding, rewrites, rows, textless
 from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner, charset
@@ -30,7 +30,7 @@ class OpenVinoRunner(PipelineRunner):
         super().load()
         self.device = self._core.get_property("CPU", "FULL_DEVICE_NAME")
 
-    def open_detector(self, path: Path) -> TextMap:
+    def open_detector(self, path: Path) -> Look:
         model = rewrites.excited_at_once(rewrites.without_transposed_convolutions(self._read(path)))
         if plane := textless.plane(path):
             model = exits.ending_early(model, plane)
@@ -40,10 +40,10 @@ class OpenVinoRunner(PipelineRunner):
         build.input().preprocess().convert_element_type(openvino.Type.f32).mean(127.5).scale(127.5)
         request = self._compile(build.build(), DETECTOR_CACHE)
 
-        def network(pixels: Pixels) -> NDArray[np.float32]:
+        def network(pixels: Pixels) -> Sight:
             with self._cores:
-                found: NDArray[np.float32] = request.infer({0: pixels[np.newaxis]}, share_inputs=True)[0][0, 0]
-            return found
+                found = request.infer({0: pixels[np.newaxis]}, share_inputs=True)
+            return Sight(*(value[0, 0] for value in found.values()))
 
         return network
 

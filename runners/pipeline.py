@@ -17,11 +17,14 @@ from ocr.finder import Finder
 from ocr.models import ONNX, Form, locate
 from ocr.pipeline import Outliner, Pipeline
 from ocr.recognizer import SPACE, Recognizer
-from ocr.types import BestClasses, Reading, Recognize, TextMap, planes
+from ocr.types import BestClasses, Look, Reading, Recognize, Sight, planes
 from runners.base import Options
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """One pass of a network over a batch. As safe as what is made of it (ocr.types)."""
+
+Outputs = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
+"""The same, of a network with several outputs."""
 
 
 class OpenRecognizer(NamedTuple):
@@ -43,7 +46,7 @@ class PipelineRunner(ABC):
         self._cores = Lock()  # a network uses all of them: two at a time are slower than one after the other
 
     @abstractmethod
-    def open_detector(self, path: Path) -> TextMap:
+    def open_detector(self, path: Path) -> Look:
         """A detector's network from its file."""
 
     @abstractmethod
@@ -76,9 +79,9 @@ class PipelineRunner(ABC):
         self._pipeline = None
 
 
-def text_map(network: Network) -> TextMap:
-    """A detector of a network from (1, 3, H, W) to (1, 1, H, W), or to an empty map if there is surely no text."""
-    return lambda pixels: network(planes(pixels)[np.newaxis])[0, 0]
+def look(network: Outputs) -> Look:
+    """A detector of a network from (1, 3, H, W) to what Sight has, (1, 1, H, W) and (1, 1, h, w)."""
+    return lambda pixels: Sight(*(values[0, 0] for values in network(planes(pixels)[np.newaxis])))
 
 
 def best_classes(network: Network, charset: Sequence[str]) -> BestClasses:

@@ -1,10 +1,11 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ocr.detector import SHORTEST, SIDES, STRIP, Detector, Region, regions, strips
-from ocr.types import box
+from ocr.detector import SHORTEST, SIDES, STRIP, Detector, Region, hidden, regions, strips
+from ocr.types import Sight, box
 
 
 class DarkIsText:
@@ -16,10 +17,20 @@ class DarkIsText:
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def __call__(self, pixels: NDArray[np.uint8]) -> Sight:
         self.shapes.append(pixels.shape)
         darkness: NDArray[np.float32] = 1 - pixels.mean(axis=2, dtype=np.float32) / 255
-        return darkness if darkness.any() else darkness[:0]
+        return Sight(darkness if darkness.any() else darkness[:0])
+
+
+class WithSigns(DarkIsText):
+    """One with signs of text in parts of 8 x 8 pixels: where there is any ink, be it too thin to be dark."""
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> Sight:
+        probability, _ = super().__call__(pixels)
+        height, width, _ = pixels.shape
+        ink = 255 - pixels.min(axis=2).reshape(height // 8, 8, width // 8, 8).min(axis=(1, 3)).astype(np.float32)
+        return Sight(probability, ink - 20)
 
 
 def page(width: int, height: int, *bars: tuple[int, int, int, int]) -> NDArray[np.uint8]:
@@ -52,6 +63,23 @@ def test_without_a_map_there_is_surely_no_text_unless_another_strip_has_one() ->
     assert found(page(400, 300)) is None
     assert found(page(3000, 1500)) is None
     assert len(found(page(3000, 1500, (100, 700, 300, 40))) or []) == 1
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("size", [(800, 608), (3008, 1504)])
+def test_signs_are_hidden_where_there_is_neither_a_region_nor_one_beside(size: tuple[int, int], turned: bool) -> None:
+    width, height = size
+    pixels = page(width, height, (width // 4, 160, 200, 40))
+    pale = [(width // 4 + 80, 400, 160, 8), (width // 4 + 80, 208, 40, 8)]
+    for x, y, w, h in pale:
+        pixels[y : y + h, x : x + w] = 200
+    pixels = np.ascontiguousarray(pixels.transpose(1, 0, 2)) if turned else pixels
+    found, signs = Detector(WithSigns()).glance(pixels, 1.0)
+    assert signs.shape == (pixels.shape[0] // 8, pixels.shape[1] // 8)
+    assert len(found or []) == 1
+    assert hidden(signs, found or [], pixels) in (20, 21)  # the parts of a strip are not those of the next
+    assert hidden(signs, [], pixels) > 20
+    assert hidden(Detector(DarkIsText()).glance(pixels, 1.0)[1], found or [], pixels) == 0
 
 
 def test_specks_are_no_lines() -> None:

@@ -11,8 +11,8 @@ from ocr import finder
 from ocr.detector import Detector
 from ocr.finder import GLANCE, Finder
 from ocr.image import decode
-from ocr.types import Limits, Reading, box
-from tests.unit.test_detector import DarkIsText, page
+from ocr.types import Limits, Reading, Sight, box
+from tests.unit.test_detector import DarkIsText, WithSigns, page
 
 Bar = tuple[int, int, int, int]
 
@@ -24,10 +24,10 @@ def jpeg(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def find(
-    data: bytes, *, glances: bool = True, max_side: int = 2000
+    data: bytes, *, glances: bool = True, max_side: int = 2000, kind: type[DarkIsText] = DarkIsText
 ) -> tuple[list[tuple[float, ...]], list[tuple[int, ...]], Reading]:
     """The boxes found in pixels of the full photo, the shapes that the network saw, and the reading."""
-    network, reading = DarkIsText(), Reading()
+    network, reading = kind(), Reading()
     limits = Limits(max_side=max_side, max_pixels=10**8, min_score=0.5)
     detector = Detector(network)
     photo, polygons = Finder(detector, limits, detector if glances else None)(data, reading)
@@ -84,6 +84,24 @@ def test_where_a_glance_sees_only_a_little_of_fine_print_a_closer_one_follows() 
     boxes, _, _ = find(jpeg(page(4000, 3000, seen)))
     more, _, _ = find(jpeg(page(4000, 3000, *fine, seen)))
     assert (len(boxes), len(more) > 15) == (1, True)
+
+
+def test_fine_print_under_a_headline_is_found_where_there_are_signs_of_it() -> None:
+    fine = [(400, 300 + 110 * row, 3000, 6) for row in range(20)]
+    assert not glance_sees(page(4000, 3000, *fine))
+    data = jpeg(page(4000, 3000, (400, 2700, 900, 100), *fine))
+    assert len(find(data)[0]) == 1
+    assert len(find(data, kind=WithSigns)[0]) > 15
+
+
+def test_a_few_signs_may_be_chance() -> None:
+    pixels = page(4000, 3000, (400, 2700, 900, 100), (400, 300, 120, 6))
+    assert find(jpeg(pixels), kind=WithSigns)[1] == find(jpeg(pixels))[1]
+
+
+def test_signs_beside_small_print_get_no_glance_of_their_own() -> None:
+    pixels = page(4000, 3000, *[(400, 300 + 120 * row, 900, 22) for row in range(10)], (400, 2700, 2000, 6))
+    assert find(jpeg(pixels), kind=WithSigns)[1] == find(jpeg(pixels))[1]
 
 
 def test_a_closer_glance_has_to_be_worth_it() -> None:
@@ -177,9 +195,9 @@ def test_many_lines_so_far_away_that_they_look_like_a_block_are_told_apart() -> 
 class OnlyFromAfar(DarkIsText):
     """Sees nothing any more when it looks again."""
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        darkness = super().__call__(pixels)
-        return darkness if len(self.shapes) == 1 else np.zeros_like(darkness)
+    def __call__(self, pixels: NDArray[np.uint8]) -> Sight:
+        (darkness, _) = super().__call__(pixels)
+        return Sight(darkness if len(self.shapes) == 1 else np.zeros_like(darkness))
 
 
 def test_what_a_closer_look_does_not_find_again_is_no_text() -> None:

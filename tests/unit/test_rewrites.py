@@ -96,8 +96,13 @@ def kinds(model: openvino.Model) -> list[str]:
     return [node.get_type_name() for node in model.get_ops()]
 
 
+def answers(model: openvino.Model, *given: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return [np.array(value) for value in compiled(list(given)).values()]
+
+
 def answer(model: openvino.Model, *given: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.array(openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(list(given))[0])
+    return answers(model, *given)[0]
 
 
 @pytest.mark.parametrize("normalized", [False, True])

@@ -15,6 +15,7 @@ from openvino import opset13 as ops
 
 from benchmarks import logistic
 from benchmarks import textless as fitting
+from ocr.detector import hidden, regions
 from ocr.image import decode
 from ocr.models import locate
 from ocr.types import Limits, Pixels
@@ -24,7 +25,7 @@ from runners.onnx import OnnxRunner
 from runners.openvino import OpenVinoRunner
 from runners.pipeline import PipelineRunner
 from tests.conftest import DATA
-from tests.unit.test_rewrites import answer
+from tests.unit.test_rewrites import answer, answers
 
 
 def backbone(*, quantized: bool) -> openvino.Model:
@@ -62,8 +63,10 @@ def test_the_rest_is_computed_if_any_place_is_on_the_positive_side(quantized: bo
     given = np.zeros((24, 40), dtype=np.float32)
     given[8:16, 24:32] = brightness
     expected = answer(backbone(quantized=quantized), given[np.newaxis, np.newaxis])
-    found = answer(exits.ending_early(backbone(quantized=quantized), PLANE), given[np.newaxis, np.newaxis])
-    if (2 * means(given, 8) + means(given, 4)).max() > 60:
+    found, signs = answers(exits.ending_early(backbone(quantized=quantized), PLANE), given[np.newaxis, np.newaxis])
+    sides = 2 * means(given, 8) + means(given, 4) - 60
+    np.testing.assert_allclose(signs[0, 0], sides[::4, ::4], atol=1e-4)
+    if sides.max() > 0:
         np.testing.assert_allclose(found, expected, atol=1e-4)
     else:
         assert found.shape == (1, 1, 0, 40)
@@ -80,12 +83,17 @@ def test_the_real_detector_has_the_same_map_or_none(
     whole = runner.open_detector(path)
     receipt = decode((DATA / "receipt.png").read_bytes(), needed_side=800, max_pixels=10**8).pixels
     with_text = cv2.resize(receipt, (608, 800)).astype(np.uint8)
-    np.testing.assert_allclose(ending_early(with_text), whole(with_text), atol=tolerance)
-    assert ending_early(with_text).max() > 0.9
+    probability, signs = ending_early(with_text)
+    np.testing.assert_allclose(probability, whole(with_text).probability, atol=tolerance)
+    assert probability.max() > 0.9
+    cores = probability.reshape(100, 8, 76, 8).max(axis=(1, 3)) > 0.9
+    assert (signs[cores] > 0).mean() > 0.5
+    assert hidden(signs, regions(probability), with_text) == 0
     grey = np.full((320, 416, 3), 128, dtype=np.uint8)
-    assert ending_early(grey).size == 0
-    assert whole(grey).shape == (320, 416)
-    assert whole(grey).max() > 0
+    nothing, none = ending_early(grey)
+    assert (nothing.size, none.shape, none.max() < 0) == (0, (40, 52), True)
+    probability, unknown = whole(grey)
+    assert (probability.shape, probability.max() > 0, unknown.size) == ((320, 416), True, 0)
 
 
 def test_a_detector_that_is_not_known_has_no_plane() -> None:
