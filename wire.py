@@ -28,6 +28,7 @@ log = logging.getLogger("mtphotos_ocr")
 HINTS = {
     404: "Not Found: there are POST /check, /ocr, /restart, /restart_v2, GET /, /livez, /readyz, /metrics, /docs.json",
     405: "Method Not Allowed: the header Allow says which is",
+    415: "Unsupported Media Type: send the photo as the field `file` of a form (multipart/form-data)",
 }
 LATER = {"retry-after": "30"}
 """With every 503, in seconds: a full queue is half empty by then, and what cannot be started has been tried again."""

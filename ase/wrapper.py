@@ -48,7 +48,7 @@ def wrapperFini() -> int:
 
 def wrapperError(ret: int) -> str:
     """A code in words."""
-    return PHRASES.get(ret, "unknown code")  # type: ignore[call-overload,no-any-return] # an int equals its Code
+    return next((phrase for code, phrase in PHRASES.items() if code == ret), "unknown code")
 
 
 class Wrapper:

@@ -69,7 +69,7 @@ class RunnerProcess:
         try:
             pairs.extend(socket.socketpair() for _ in range(1 + slots))
             process = _popen(job, entry.environment(), [pair[1] for pair in pairs])
-        except OSError as error:  # no more file descriptors, processes or memory
+        except (OSError, RuntimeError) as error:  # no more file descriptors, processes or memory; no more threads
             for end in chain(*pairs):
                 end.close()
             raise RunnerUnavailable(f"no child process can be started: {error}") from error
@@ -174,7 +174,12 @@ def _popen(job: str, settings: Mapping[str, str], theirs: list[socket.socket]) -
             pass_fds=descriptors,
             start_new_session=True,
         )
-        threading.Thread(target=_log_lines, args=(process.stderr,), daemon=True).start()
+        try:
+            threading.Thread(target=_log_lines, args=(process.stderr,), daemon=True).start()
+        except RuntimeError:  # no more threads
+            with process:
+                process.kill()
+            raise
         return process
     finally:
         for end in theirs:

@@ -38,7 +38,7 @@ def part(name: str, content: bytes, file_name: str | None = "a.png") -> bytes:
         ({"content-type": "application/json"}, b"{", 422, "multipart/form-data"),
         ({"content-type": "image/png"}, PHOTO, 422, "multipart/form-data"),
         ({"content-type": "application/x-www-form-urlencoded"}, b"file=a", 422, "multipart/form-data"),
-        ({"content-type": "application/vnd.bentoml+pickle"}, b"cos\nsystem\n.", 415, "Unsupported Media Type"),
+        ({"content-type": "application/vnd.bentoml+pickle"}, b"cos\nsystem\n.", 415, "as the field `file`"),
         ({}, b"", 422, "multipart/form-data"),
     ],
 )

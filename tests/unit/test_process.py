@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import threading
 from pathlib import Path
 
 import psutil
@@ -325,6 +326,21 @@ def test_an_upload_of_60_mb_arrives_even_if_the_process_is_frozen_on_the_way(opt
         assert children() == [child]
 
     with_reader(options, use)
+
+
+def test_a_process_that_no_thread_can_be_started_for_is_refused_and_ends(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def use() -> None:
+        monkeypatch.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(RunnerUnavailable, match="can't start new thread"):
+            await RunnerProcess.start("colour", options, slots=1)
+        assert children() == []
+
+    asyncio.run(use())
 
 
 def test_no_file_descriptor_is_left_behind_by_restarts(options: Options) -> None:
