@@ -67,8 +67,8 @@ image-test: image $(TEST_VENV)/test.installed ## make the image and use it: phot
 test: $(TEST_VENV)/test.installed lint ## install what the tests need and run them all; the page's need Chromium
 	$(TEST_VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
-# mmcv-lite and tests/mmocr/standins take the place of mmcv's compiled part. PyPI's PyTorch for Linux is that for CUDA,
-# several GB: PIP_INDEX_URL can name an index that has one for CPUs.
+# PyPI's PyTorch for Linux is the one for CUDA, several GB: PIP_INDEX_URL can name an index that has one for CPUs. Beside
+# a PyTorch for CPUs, tests/mmocr/standins lets PyPI's torchvision be imported.
 test-mmocr: $(MMOCR_VENV)/test.installed ## MMOCR itself, on PyTorch: detectors, export, the same by wrapper and HTTP
 	PYTHONPATH=tests/mmocr/standins $(MMOCR_VENV)/bin/python -m pytest -o filterwarnings=default tests/mmocr $(PYTEST_ARGS)
 
@@ -145,7 +145,7 @@ $(FUZZ_VENV)/%.installed: requirements/%.txt
 $(MMOCR_VENV)/test.installed: $(TEST_VENV)/test.installed requirements/mmocr.txt
 	@$(PYTHON) -m venv --clear $(MMOCR_VENV)
 	@$(MMOCR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	@$(MMOCR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps torchvision==0.28.0 mmcv-lite==2.0.1
+	@$(MMOCR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps torchvision==0.28.0
 	@$(MMOCR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/mmocr.txt
 	$(call on-top-of-tests,$(MMOCR_VENV))
 $(AIGES_VENV)/test.installed: $(TEST_VENV)/test.installed pyproject.toml

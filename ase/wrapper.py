@@ -1,18 +1,29 @@
-"""What the loaders of iFlytek's ASE platform import as `wrapper`; ase/README.md says how it is used.
+"""The module `wrapper` that the loaders of iFlytek's ASE platform import; ase/README.md says how to use it.
 
-Three of them are alive. V1 calls the functions of this module. The loader in C++ that followed (V2) and the gRPC
-server of the package aiges make a `Wrapper`. An exception, None or an empty list would cost them the process or a
-licence for good, so none leaves this module: every request is answered by a code and one item with JSON in it.
+There are three loaders. V1 calls the functions of this module. The C++ loader that followed it (V2) and the gRPC
+server of the package aiges create a `Wrapper`. An exception, None or an empty list would cost them the process or a
+licence for good, so none leaves this module: every request is answered by a code and one item that holds JSON.
+
+A link to this file may lie anywhere: it finds the project's folder by itself, because the interpreter that V2 embeds
+ignores PYTHONPATH.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ase.host import INPUT, PHRASES, Code, Host, refusal
+if not __package__:  # imported as `wrapper`
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ase.host import PHRASES, Code, Host, refusal
+
+try:  # V2: Python knows the types of a request only once this module is imported
+    import aiges_embed
+except ImportError:
+    aiges_embed = None
 
 OUTPUT = "boxes"
 TEXT = 0  # the loaders' number of that type of data; image is 2
@@ -23,7 +34,7 @@ _host = Host()
 
 
 def wrapperInit(config: Mapping[str, str]) -> int:
-    """V1: load the runner."""
+    """V1: load the reader."""
     return _host.init(config)
 
 
@@ -35,14 +46,14 @@ def wrapperOnceExec(
     psrIds: Sequence[int],
     psrCnt: int,
 ) -> int:
-    """V1: read the photo in `reqData`, put one item into `respData`."""
-    code, body = _host.answer(params, lambda: next((item["data"] for item in reqData if item["key"] == INPUT), None))
+    """V1: read the photo in `reqData` and append one item to `respData`."""
+    code, body = _host.answer(params, reqData)
     respData.append({"key": OUTPUT, "data": body, "len": len(body), "status": ONCE, "type": TEXT})
     return code
 
 
 def wrapperFini() -> int:
-    """V1: let go of the runner."""
+    """V1: release the reader."""
     return _host.close()
 
 
@@ -61,11 +72,7 @@ class Wrapper:
         return self._host.init(config)
 
     def wrapperOnceExec(self, params: Mapping[str, str], reqData: Any, usrTag: str = "", persId: int = 0) -> Any:
-        def photo() -> bytes | None:
-            node = reqData.get(INPUT)
-            return None if node is None else bytes(node.data)
-
-        return _response(*self._host.answer(params, photo))
+        return _response(*self._host.answer(params, getattr(reqData, "list", reqData)))
 
     def wrapperFini(self) -> int:
         return self._host.close()
@@ -108,10 +115,8 @@ class Wrapper:
 
 @cache
 def loader() -> Any:
-    """The module with the loader's types: embedded by the one in C++, else that of the package aiges."""
-    with suppress(ImportError):
-        return import_module("aiges_embed")
-    return import_module("aiges.dto")
+    """The module with the loader's types: built into V2, else that of the package aiges."""
+    return aiges_embed or import_module("aiges.dto")
 
 
 def _response(code: int, body: bytes) -> Any:

@@ -32,6 +32,17 @@ def clockwise(points: Polygon) -> Polygon:
     return np.array([top_left, top_right, bottom_right, bottom_left], dtype=np.float32)
 
 
+def simplified(polygon: Polygon, distance: float) -> Polygon:
+    """A polygon with as few of its points as keep the outline within `distance` pixels (Douglas and Peucker, 1973).
+
+    One with four points stays as it is, and so does one of which fewer than four would be left.
+    """
+    if len(polygon) <= 4:
+        return polygon
+    kept: Polygon = cv2.approxPolyDP(polygon, distance, closed=True)[:, 0].astype(np.float32)
+    return kept if len(kept) >= 4 else polygon
+
+
 def side_lengths(polygon: Polygon) -> tuple[float, float]:
     """Width and height of a polygon in pixels: the longer one of each pair of opposite sides."""
     top_left, top_right, bottom_right, bottom_left = quad(polygon).tolist()

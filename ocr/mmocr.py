@@ -116,4 +116,5 @@ class MmocrDetector:
         resized = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
         batch[:, : size[1], : size[0]] = resized.transpose(2, 0, 1)
         factors = np.array([width / size[0], height / size[1]], dtype=np.float32)
-        return [Region(polygon * factors, score) for polygon, score in recipe.decoder(self._network(batch))]
+        found = recipe.decoder(self._network(batch))
+        return [Region(geometry.simplified(polygon, 1) * factors, score) for polygon, score in found]

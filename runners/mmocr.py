@@ -9,21 +9,16 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-
-if not hasattr(np, "sctypes"):  # NumPy 2 has none; imgaug, which MMOCR imports, looks the names of its types up there
-    np.sctypes = {  # type: ignore[attr-defined]  # noqa: NPY201
-        kind: [np.dtype(f"{kind}{bits}").type for bits in (16, 32, 64)] for kind in ("float", "int", "uint")
-    }
-
-from mmocr.apis import TextDetInferencer, TextRecInferencer
+from mmengine.config import Config
 
 from ocr.detector import Region
 from ocr.errors import RunnerUnavailable
-from ocr.geometry import clockwise
+from ocr.geometry import clockwise, simplified
 from ocr.types import Pixels, Recognize
+from runners.mmocr_imports import CONFIGS, DETECTOR, RECOGNIZER
 from runners.mmocr_onnx import MmocrOnnxRunner
 
-DETECTOR, RECOGNIZER = TextDetInferencer, TextRecInferencer
+EXAMPLE = "textdet/textsnake/textsnake_resnet50_fpn-unet_1200e_ctw1500.py"
 BATCH = 8  # lines that are recognized at a time
 LEAST = 0.9  # pixels; times MMOCR's radius_shrink_ratio of 1.03 still below 1
 
@@ -53,8 +48,9 @@ class MmocrRunner(MmocrOnnxRunner):
             with self._cores:
                 (found,) = inferencer(pixels, progress_bar=False, return_datasamples=True)["predictions"]
             lines = zip(found.pred_instances.polygons, found.pred_instances.scores, strict=True)
+            photo_px = 1 / min(found.scale_factor)  # per pixel that the network saw
             return [
-                Region(clockwise(np.array(polygon, dtype=np.float32).reshape(-1, 2)), float(score))
+                Region(simplified(clockwise(np.array(polygon, np.float32).reshape(-1, 2)), photo_px), float(score))
                 for polygon, score in lines
             ]
 
@@ -73,8 +69,14 @@ class MmocrRunner(MmocrOnnxRunner):
         return recognize
 
     def _opened(self, inferencer: Callable[..., Any], part: str) -> Any:
-        config, weights = self.file(f"{part}_config"), self.file(f"{part}_weights")
-        return opened(inferencer, config, weights, torch_device(self._options.device))
+        config = own_config(self._options.mmocr.get(f"{part}_config")) or self.file(f"{part}_config")
+        return opened(inferencer, config, self.file(f"{part}_weights"), torch_device(self._options.device))
+
+
+def own_config(name: str | None) -> Path | None:
+    """The config that MMOCR brings under this name, such as textdet/dbnet/dbnet_resnet18_fpnc_1200e_icdar2015.py."""
+    path = CONFIGS / name if name else None
+    return path if path and path.is_file() else None
 
 
 def ending(decode: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,9 +113,16 @@ def opened(inferencer: Callable[..., Any], config: Path, weights: Path, device: 
     """One of MMOCR's inferencers, with all of its weights from a local checkpoint.
 
     Raises:
-        RunnerUnavailable: the checkpoint cannot be read, or belongs to another config.
+        RunnerUnavailable: the checkpoint cannot be read or belongs to another config, or the config is incomplete.
     """
     state = checkpoint(weights)
+    try:
+        Config.fromfile(config)
+    except FileNotFoundError as error:
+        raise RunnerUnavailable(
+            f"{config} inherits (_base_) from a file that is not there: {error}. Give the name that MMOCR's own config "
+            f"has in {CONFIGS}, such as {EXAMPLE}, or a config in one piece, as mmengine's Config.dump() writes it"
+        ) from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there are no weights yet, and of what MMOCR's own dependencies outgrew
         made = inferencer(model=str(config), weights=None, device=device)

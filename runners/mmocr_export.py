@@ -1,8 +1,6 @@
-"""Export a detector of MMOCR for the runner mmocr-onnx, in the environment of the runner mmocr.
+"""Export a detector of MMOCR for the runner mmocr-onnx, in the environment of the runner mmocr."""
 
-`python -m runners.mmocr_export CONFIG CHECKPOINT FILE.onnx`
-"""
-
+import argparse
 import sys
 import warnings
 from pathlib import Path
@@ -14,7 +12,8 @@ from mmengine.config import ConfigDict
 
 from ocr.errors import RunnerUnavailable
 from ocr.mmocr import DECODERS, Recipe, decoder
-from runners.mmocr import DETECTOR, opened
+from runners.mmocr import opened, own_config
+from runners.mmocr_imports import DETECTOR
 
 OPSET = 18
 EXAMPLE = (1, 3, 192, 256)  # the shape that the network is traced with; any other whose sides fit the stride runs too
@@ -74,8 +73,18 @@ def export(config: Path, weights: Path, to: Path) -> None:
     onnx.save(network, to)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m runners.mmocr_export", description=__doc__)
+    parser.add_argument("config", help="a file, or one of MMOCR's own by its name in .mim/configs")
+    parser.add_argument("checkpoint", type=Path, help="a file with the weights that belong to it")
+    parser.add_argument("to", type=Path, help="the ONNX file to write")
+    given = parser.parse_args()
     try:
-        export(*map(Path, sys.argv[1:]))
-    except RunnerUnavailable as problem:
+        export(own_config(given.config) or Path(given.config), given.checkpoint, given.to)
+    except (RunnerUnavailable, OSError) as problem:
         sys.exit(str(problem))
+
+
+if __name__ == "__main__":
+    main()

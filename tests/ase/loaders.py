@@ -1,7 +1,15 @@
 """The loaders of the ASE platform, played strictly: what they pass, what they look up, and what they cannot bear."""
 
+import sys
 import types
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
+
+WRAPPER = Path(__file__).parents[2] / "ase" / "wrapper.py"
 
 ONCE = 3
 TEXT, IMAGE = 0, 2
@@ -30,8 +38,8 @@ def phrase(value: object) -> str:
 class V1:
     """Module functions with positional arguments; data in tuples and dictionaries."""
 
-    def __init__(self, module: types.ModuleType) -> None:
-        self._module = module
+    def __init__(self) -> None:
+        self._module = imported_wrapper()
 
     def init(self, config: dict[str, str]) -> int:
         return is_code(self._module.wrapperInit(config))
@@ -116,19 +124,48 @@ class DataListCls:
         return next((node for node in self.list if node.key == key), None)
 
 
-def embedded() -> types.ModuleType:
-    """The module that the loader in C++ has built in."""
-    module = types.ModuleType("aiges_embed")
-    for kind in (Response, ResponseData, SessionCreateResponse, DataListNode, DataListCls):
-        setattr(module, kind.__name__, kind)
+class BuiltIn(Loader, MetaPathFinder):
+    """Provides a module with the loader's types, and knows whether anybody has imported it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.imported = False
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self, is_package=True) if self._name in {name, name.partition(".")[0]} else None
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        self.imported = True
+        for kind in (Response, ResponseData, SessionCreateResponse, DataListNode, DataListCls):
+            setattr(module, kind.__name__, kind)
+
+
+def imported_wrapper(built_in: BuiltIn | None = None) -> types.ModuleType:
+    """The module `wrapper` as a loader imports it: by that name, in a process where only its own types can be had."""
+    for name in ("aiges_embed", "aiges", "aiges.dto", "wrapper"):
+        sys.modules.pop(name, None)
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, BuiltIn)]
+    if built_in:
+        sys.meta_path.append(built_in)
+    spec = spec_from_file_location("wrapper", WRAPPER)
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    sys.modules["wrapper"] = module
+    spec.loader.exec_module(module)
     return module
 
 
 class V2:
-    """The class `Wrapper`; `tag` are the arguments that newer loaders pass beside params and data."""
+    """The class `Wrapper`; `tag` are the arguments that newer loaders pass beside params and data.
 
-    def __init__(self, module: types.ModuleType, *tag: object, **made_with: object) -> None:
-        self._wrapper = module.Wrapper(**made_with)
+    pybind11 can convert a request only once `aiges_embed` has been imported; until then every call fails before it
+    reaches the wrapper.
+    """
+
+    def __init__(self, *tag: object, types_in: str = "aiges_embed", **made_with: object) -> None:
+        self._built_in = BuiltIn(types_in)
+        self._wrapper = imported_wrapper(self._built_in).Wrapper(**made_with)
         self._methods = {name: getattr(self._wrapper, name) for name in LOOKED_UP}
         self._tag = tag
 
@@ -136,11 +173,11 @@ class V2:
         return is_code(self._methods["wrapperInit"](config))
 
     def read(self, photo: bytes, key: str = "data", **params: str) -> tuple[int, bytes]:
-        return self.answer(
-            self._methods["wrapperOnceExec"](
-                params | {"sid": "ocr@1"}, DataListCls([DataListNode(key, photo)]), *self._tag
-            )
-        )
+        return self.read_items([DataListNode(key, photo)], params)
+
+    def read_items(self, nodes: "list[DataListNode]", params: dict[str, str]) -> tuple[int, bytes]:
+        assert self._built_in.imported, "cast error: Unable to convert call argument to Python object"
+        return self.answer(self._methods["wrapperOnceExec"](params | {"sid": "ocr@1"}, DataListCls(nodes), *self._tag))
 
     @staticmethod
     def answer(response: object) -> tuple[int, bytes]:

@@ -9,8 +9,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import ase.wrapper
-from ase.host import INPUT, settings_in
+from ase.host import FOREIGN, INPUT, format_in, settings_in
 from settings import Settings
 from tests.conftest import DATA
 from tests.unit.test_structure import ROOT
@@ -23,19 +25,23 @@ def loaded(name: str, *, examples: bool = False) -> dict[str, dict[str, object]]
     return tomllib.loads(re.sub(r'^# (?="[\w.]+" = )', "", text, flags=re.MULTILINE) if examples else text)
 
 
-def test_the_section_of_the_wrapper_is_understood_with_all_its_examples() -> None:
+def test_the_section_of_the_wrapper_is_understood_with_all_its_examples(caplog: pytest.LogCaptureFixture) -> None:
     section = loaded("aiges.toml", examples=True)["wrapper"]
-    assert len(section) == 10
     assert all(isinstance(value, str) for value in section.values())
     given = {key: str(value) for key, value in section.items()}
     settings = settings_in(given)
-    assert len(settings) == len(section)
+    assert len(settings) == len(section) - len(FOREIGN)
+    assert "no settings of the reader" not in caplog.text
     assert Settings(**settings).ocr_device == "gpu:0"
+    assert format_in(given)([]) == {"lines": []}
 
 
-def test_the_loader_waits_for_the_answer() -> None:
-    aiges = loaded("aiges.toml")["aiges"]
-    assert aiges["sessMode"] is aiges["asyncMode"] is False
+def test_aiservice_takes_photos_as_large_as_the_reader_and_many_clients() -> None:
+    aiges = loaded("aiges.toml")
+    assert aiges["aiges"]["sessMode"] is aiges["aiges"]["asyncMode"] is False
+    assert int(str(aiges["ocr"]["maxreceive"])) * 2**20 >= Settings(api_auth_key="key").ocr_max_upload_mb * 10**6
+    assert aiges["fc"]["max"] == aiges["fc"]["best"] == 16
+    assert str(aiges["wrapper"]["http_listen"]).endswith(":1888")
 
 
 def test_xtest_sends_and_expects_what_the_wrapper_takes_and_gives() -> None:
@@ -46,18 +52,29 @@ def test_xtest_sends_and_expects_what_the_wrapper_takes_and_gives() -> None:
     assert (expected["name"], expected["type"]) == (output, schema["ocr"]["accept"][output]["dataType"])
     assert xtest["svcMode"]["svcId"] == schema["serviceId"]
     assert xtest["svcMode"]["sessMode"] == 0
-    assert all(isinstance(value, str) for value in xtest["parameter"].values())
+    assert all(isinstance(value, str) for value in loaded("xtest.toml", examples=True)["parameter"].values())
 
 
-def test_the_image_holds_all_that_is_needed(tmp_path: Path) -> None:
-    lines = re.findall(r"^COPY (.+) (/opt/\S+)$", (FOLDER / "Dockerfile").read_text("utf-8"), re.MULTILINE)
-    assert lines
-    for sources, to in lines:
+def stage(name: str) -> str:
+    """The instructions of one stage of the Dockerfile, on one line each."""
+    text = (FOLDER / "Dockerfile").read_text("utf-8").replace("\\\n", "")
+    return re.split(r"^FROM .*\n", text.split(f" AS {name}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def lay_out(instructions: str, root: Path) -> None:
+    """Copy and link what a stage copies and links, below a folder."""
+    copies = re.findall(r"^COPY (?!--from)([\w./ ]+) (/\S+)$", instructions, re.MULTILINE)
+    assert copies
+    for sources, to in copies:
         for source in sources.split():
-            target = tmp_path / to.removeprefix("/") / ("" if source.endswith("/") else Path(source).name)
+            target = root / to.removeprefix("/") / ("" if source.endswith("/") else Path(source).name)
             target.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if source.endswith("/") else shutil.copy)(ROOT / source, target)
-    program = f"""
+    for target, link in re.findall(r"ln -sf (\S+) (\S+)$", instructions, re.MULTILINE):
+        (root / link.removeprefix("/")).symlink_to(root / target.removeprefix("/"))
+
+
+READS = f"""
 import sys
 sys.modules |= dict.fromkeys(["bentoml", "starlette", "prometheus_client"])
 import wrapper
@@ -67,9 +84,35 @@ photo = {{"key": "data", "data": open({str(DATA / "strip.png")!r}, "rb").read()}
 assert wrapper.wrapperOnceExec("", {{}}, (photo,), answer, (), 0) == 0
 assert b"Exit" in answer[0]["data"], answer
 """
-    home = tmp_path / "opt" / "mtphotos-ocr"
-    path = os.pathsep.join([str(home / "ase"), str(home)])
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, check=True)
+
+
+def test_the_image_holds_all_that_is_needed(tmp_path: Path) -> None:
+    instructions = stage("reader")
+    lay_out(instructions, tmp_path)
+    home = tmp_path / "home" / "aiges"
+    environment = dict(re.findall(r"^ENV (\w+)=([^:\n]+)", instructions, re.MULTILINE))
+    assert environment == {"PYTHONPATH": "/home/aiges", "LD_LIBRARY_PATH": "/home/wrapper/wrapper_lib"}
+    subprocess.run([sys.executable, "-c", READS], cwd="/", env=os.environ | {"PYTHONPATH": str(home)}, check=True)
+
+
+def test_an_isolated_interpreter_finds_the_wrapper_in_the_working_directory(tmp_path: Path) -> None:
+    lay_out(stage("reader"), tmp_path)
+    program = "import sys; sys.path.insert(0, '')\n" + READS
+    subprocess.run([sys.executable, "-I", "-c", program], cwd=tmp_path / "home" / "aiges", check=True)
+
+
+def test_the_image_with_a_detector_of_mmocr_reads_with_it(tmp_path: Path) -> None:
+    (command,) = re.findall(r"^RUN (sed .*)$", stage("mmocr"), re.MULTILINE)
+    shutil.copy(FOLDER / "aiges.toml", tmp_path)
+    subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, check=True)
+    section = tomllib.loads((tmp_path / "aiges.toml").read_text("utf-8"))["wrapper"]
+    assert settings_in(section) == {
+        "ocr_runner": "mmocr-onnx",
+        "mmocr_det_onnx": "/models/detector.onnx",
+        "mmocr_recognizer": "none",
+        "ocr_min_score": "0",
+    }
+    assert "/models/detector.onnx" in stage("export")
 
 
 def test_the_image_gets_what_its_readers_import_and_no_http() -> None:

@@ -4,16 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import mmocr
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from numpy.typing import NDArray
 
-from runners.mmocr import DETECTOR
+from runners.mmocr_imports import CONFIGS, DETECTOR
 
-CONFIGS = Path(mmocr.__file__).parent / ".mim" / "configs" / "textdet"
 NAMES = {
     "textsnake": "textsnake_resnet50_fpn-unet_1200e_ctw1500.py",
     "dbnet": "dbnet_resnet18_fpnc_1200e_icdar2015.py",
@@ -54,7 +52,7 @@ def _write(pixels: NDArray[np.uint8], letter: str, at: tuple[float, float], angl
 
 def config(kind: str, folder: Path) -> Path:
     """A small one of MMOCR's own: a ResNet of 18 layers, and pictures no larger than ours."""
-    loaded = Config.fromfile(CONFIGS / kind / NAMES[kind])
+    loaded = Config.fromfile(CONFIGS / "textdet" / kind / NAMES[kind])
     for step in loaded.test_dataloader.dataset.pipeline:
         if step.type == "Resize":
             step.scale = SIZE

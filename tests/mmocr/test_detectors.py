@@ -1,7 +1,10 @@
 """MMOCR for real: its networks, its checkpoints, its post-processing; and the same exported."""
 
+import importlib
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -14,10 +17,13 @@ from ase.wrapper import wrapperFini, wrapperInit, wrapperOnceExec
 from ocr.errors import RunnerUnavailable
 from ocr.types import Polygon, TextLine
 from runners.base import Runner
-from runners.mmocr import DETECTOR, RECOGNIZER, torch_device
+from runners.mmocr import own_config, torch_device
 from runners.mmocr_export import export
-from tests.mmocr.checkpoints import ARC, BAR, CONFIGS, SIZE
+from runners.mmocr_imports import CONFIGS, DETECTOR, RECOGNIZER
+from tests.mmocr import checkpoints
+from tests.mmocr.checkpoints import ARC, BAR, SIZE
 from tests.mmocr.conftest import loaded
+from tests.unit.test_structure import ROOT
 
 ALIKE = 0.95  # of their union that two polygons share at least; MMOCR thins with scikit-image, we with our own code
 SCORES = 0.02  # by which scores may differ for the same reason
@@ -79,9 +85,84 @@ def test_the_wrapper_finds_the_same(files: dict[str, str], picture: bytes) -> No
         assert np.allclose(line["polygon"], other.polygon, atol=0.01)
 
 
+def outlines(body: bytes, form: str) -> list[tuple[list[float], float]]:
+    """Polygons and scores in an answer."""
+    answer = json.loads(body)
+    if form == "mmocr":
+        assert set(answer) == {"det_polygons", "det_scores"}
+        return list(zip(answer["det_polygons"], answer["det_scores"], strict=True))
+    ((name, found),) = answer[0].items()
+    assert (len(answer), name) == (1, "boundary_result")
+    return [(numbers[:-1], numbers[-1]) for numbers in found]
+
+
+@pytest.mark.parametrize("form", ["mmocr", "mmocr-0.6"])
+@pytest.mark.parametrize("engine", ["mmocr", "mmocr-onnx"])
+def test_an_answer_in_mmocrs_form_has_the_numbers_of_its_inferencer(
+    files: dict[str, str], picture: bytes, engine: str, form: str
+) -> None:
+    config = {"engine": engine, "format": form, "mmocr.recognizer": "none", "min_score": "0", "threads": "2"}
+    assert wrapperInit(config | {f"mmocr.{name}": path for name, path in files.items()}) == 0
+    answer: list[dict[str, bytes]] = []
+    assert wrapperOnceExec("", {}, ({"key": "img", "data": picture},), answer, (), 0) == 0
+    wrapperFini()
+    ours = outlines(answer[0]["data"], form)
+    inferencer = DETECTOR(model=files["det_config"], weights=None, device="cpu")
+    inferencer.model.load_state_dict(torch.load(files["det_weights"], weights_only=False)["state_dict"])
+    (theirs,) = inferencer(checkpoints.picture()[0], progress_bar=False)["predictions"]
+    assert len(ours) == len(theirs["polygons"]) == len(theirs["scores"])
+    for polygon, score in zip(theirs["polygons"], theirs["scores"], strict=True):
+        their = np.clip(np.array(polygon, np.float32).reshape(-1, 2), 0, SIZE)  # MMOCR's may leave the picture
+        our, our_score = max(ours, key=lambda one: overlap(np.array(one[0], np.float32).reshape(-1, 2), their))
+        outline = np.array(our, np.float32).reshape(-1, 2)
+        assert overlap(outline, their) > ALIKE
+        assert abs(our_score - score) < (1e-6 if engine == "mmocr" else SCORES)
+        assert (
+            4 <= len(outline) <= (len(their) / 2 if len(their) > 100 else len(their))
+        )  # TextSnake's have hundreds of points
+        if engine == "mmocr":  # within a pixel of what MMOCR says
+            assert max(abs(cv2.pointPolygonTest(outline, point.tolist(), measureDist=True)) for point in their) <= 1.01
+
+
+def test_mmocrs_own_configs_are_known_by_their_names(files: dict[str, str], tmp_path: Path) -> None:
+    name = "textdet/dbnet/dbnet_resnet18_fpnc_1200e_icdar2015.py"
+    assert own_config(name) == CONFIGS / name
+    assert own_config("textdet/dbnet") is own_config(None) is own_config(str(tmp_path)) is None
+    torch.save(
+        DETECTOR(model=str(CONFIGS / name), weights=None, device="cpu").model.state_dict(), tmp_path / "dbnet.pth"
+    )
+    loaded("mmocr", files | {"det_config": name, "det_weights": str(tmp_path / "dbnet.pth")}).close()
+
+
+def test_a_config_without_those_that_it_inherits_from_says_what_to_name(files: dict[str, str], tmp_path: Path) -> None:
+    lone = tmp_path / "textsnake.py"
+    lone.write_text((CONFIGS / "textdet/textsnake/textsnake_resnet50_fpn-unet_1200e_ctw1500.py").read_text("utf-8"))
+    with pytest.raises(RunnerUnavailable, match=r"inherits \(_base_\) from a file that is not there.*\.mim/configs"):
+        loaded("mmocr", files | {"det_config": str(lone)})
+
+
+def test_the_export_is_a_command(files: dict[str, str], tmp_path: Path) -> None:
+    made = tmp_path / "made.onnx"
+    command = [sys.executable, "-m", "runners.mmocr_export", files["det_config"], files["det_weights"], str(made)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    assert made.stat().st_size == Path(files["det_onnx"]).stat().st_size
+    command[-2] = str(tmp_path / "missing.pth")
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "missing.pth" in refused.stderr.splitlines()[-1]
+
+
+def test_an_operator_that_mmcv_lite_lacks_says_what_to_install() -> None:
+    extension = importlib.import_module("mmcv._ext")
+    if extension.__spec__ and extension.__spec__.origin:
+        pytest.skip("mmcv itself is installed")
+    with pytest.raises(NotImplementedError, match=r"no operator deform_conv_forward: .* needs mmcv 2\.0\.1 itself"):
+        extension.deform_conv_forward()
+
+
 def test_mmocrs_own_recognizer_reads_the_crops(files: dict[str, str], picture: bytes, tmp_path: Path) -> None:
     config, weights = tmp_path / "crnn.py", tmp_path / "crnn.pth"
-    Config.fromfile(CONFIGS.parent / "textrecog/crnn/crnn_mini-vgg_5e_mj.py").dump(config)
+    Config.fromfile(CONFIGS / "textrecog/crnn/crnn_mini-vgg_5e_mj.py").dump(config)
     torch.manual_seed(1)
     torch.save(RECOGNIZER(model=str(config), weights=None, device="cpu").model.state_dict(), weights)
     wanted = files | {"recognizer": "mmocr", "rec_config": str(config), "rec_weights": str(weights)}
@@ -147,7 +228,7 @@ def test_no_code_of_a_checkpoint_is_run(files: dict[str, str], tmp_path: Path, z
 
 def test_a_detector_of_another_kind_is_not_exported(tmp_path: Path) -> None:
     config, weights = tmp_path / "panet.py", tmp_path / "panet.pth"
-    loaded_config = Config.fromfile(CONFIGS / "panet/panet_resnet18_fpem-ffm_600e_icdar2015.py")
+    loaded_config = Config.fromfile(CONFIGS / "textdet/panet/panet_resnet18_fpem-ffm_600e_icdar2015.py")
     loaded_config.model.backbone.init_cfg = None
     loaded_config.dump(config)
     torch.save(DETECTOR(model=str(config), weights=None, device="cpu").model.state_dict(), weights)

@@ -181,3 +181,21 @@ def test_reading_order_keeps_every_line(
 ) -> None:
     polygons = [geometry.corners(*rectangle) for rectangle in found]
     assert sorted(geometry.reading_order(polygons)) == list(range(len(polygons)))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(20, 600))
+def test_a_simplified_outline_lies_within_a_pixel(seed: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    angles = np.sort(random.uniform(0, 2 * np.pi, count))
+    radius = 50 + 20 * np.sin(3 * angles) + random.uniform(-0.5, 0.5, count)
+    outline = np.column_stack([200 + radius * np.cos(angles), 200 + radius * np.sin(angles)]).astype(np.float32)
+    kept = geometry.simplified(outline, 1)
+    assert 4 <= len(kept) <= count
+    assert max(abs(cv2.pointPolygonTest(kept, point.tolist(), measureDist=True)) for point in outline) <= 1.001
+
+
+def test_a_rectangle_is_simple_and_a_triangle_no_outline_of_a_line() -> None:
+    rectangle = np.array([[0, 0], [9, 0], [9, 5], [0, 5]], np.float32)
+    assert geometry.simplified(rectangle, 100) is rectangle
+    pentagon = np.array([[0, 0], [50, 1], [100, 0], [50, 80], [49, 79]], np.float32)
+    assert geometry.simplified(pentagon, 10) is pentagon
