@@ -19,9 +19,9 @@ with atheris.instrument_imports(include=["ocr", "upload", "starlette", "python_m
     from starlette.requests import Request
     from starlette.types import Message
 
+    from api.uploads import Refused, Uploads
     from ocr.errors import UnreadablePhoto
     from ocr.image import decode
-    from upload import Refused, Uploads
 
 from PIL import Image, ImageDraw
 

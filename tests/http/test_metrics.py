@@ -5,7 +5,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-import metrics
+from api import metrics
 from ocr.types import Limits
 from runners.base import Options
 from runners.reader import Reader

@@ -7,7 +7,7 @@ from hashlib import sha256
 import pytest
 from starlette.testclient import TestClient
 
-import web
+import api.page
 from tests.conftest import KEY
 
 
@@ -44,19 +44,21 @@ def test_only_its_own_script_and_style_may_run(anonymous: TestClient) -> None:
 
 
 def test_what_the_service_tells_of_itself_is_escaped() -> None:
-    page = bytes(web.page(version="</dd><script>1</script>", runner="a & b", model="$style ${x}").body).decode()
+    page = bytes(api.page.page(version="</dd><script>1</script>", runner="a & b", model="$style ${x}").body).decode()
     assert "&lt;/dd&gt;&lt;script&gt;1&lt;/script&gt;" in page
     assert "a &amp; b" in page
     assert "<dd>$style ${x}</dd>" in page
 
 
 def test_it_never_makes_html_of_text() -> None:
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", web.SCRIPT)
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", api.page.SCRIPT)
 
 
 def test_every_word_is_said_in_both_languages_and_somewhere() -> None:
-    words = (web.HERE / "words.js").read_text("utf-8")
-    rest = "".join((web.HERE / name).read_text("utf-8") for name in ("index.html", *web.SCRIPTS) if name != "words.js")
+    words = (api.page.HERE / "words.js").read_text("utf-8")
+    rest = "".join(
+        (api.page.HERE / name).read_text("utf-8") for name in ("index.html", *api.page.SCRIPTS) if name != "words.js"
+    )
     said = re.findall(r"^  (\w+): \[(.*?)\],$", words, re.DOTALL | re.MULTILINE)
     assert len(said) > 50
     for name, texts in said:

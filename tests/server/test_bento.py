@@ -10,7 +10,7 @@ import httpx2 as httpx
 import pytest
 from PIL import Image
 
-import web
+import api.page
 from tests.conftest import DATA
 from tests.pictures import encoded
 from tests.server.conftest import ROOT, VENV, copy_project, environment, started
@@ -19,7 +19,7 @@ KEY = "a-key-that-must-not-be-built-in"
 BENTOFILES = {"openvino": "bentofile.yaml"} | {
     target: f"deploy/bentofile.{target}.yaml" for target in ("onnx", "cuda", "cuda-onnx", "mmocr-onnx")
 }
-SERVES = {path.name for path in ROOT.glob("*.py")} | {"auth", "ocr", "runners", "web"}
+SERVES = {path.name for path in ROOT.glob("*.py")} | {"api", "auth", "ocr", "runners"}
 BESIDE = {"pyproject.toml", "requirements", "LICENSE", "NOTICE", "README.md", "bentofile.yaml"}
 
 
@@ -48,8 +48,8 @@ def test_a_bento_holds_what_serves_and_the_requirements_as_tested(target: str, t
         for root in (ROOT, bento / "src")
     )
     assert packed == runners
-    page = {"index.html", "page.css", *web.SCRIPTS}
-    assert {path.name for path in (bento / "src" / "web").iterdir()} == {"__init__.py", *page}
+    page = {"index.html", "page.css", *api.page.SCRIPTS}
+    assert {path.name for path in (bento / "src" / "api" / "page").iterdir()} == {"__init__.py", *page}
     assert (bento / "README.md").read_text("utf-8") == (ROOT / "README.md").read_text("utf-8")
     pinned = bento / "env" / "python" / "requirements.txt"
     assert pins(pinned) == pins(ROOT / "requirements" / f"{target}.txt")

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 import logs
-from access import AccessLog
+from api.access_log import AccessLog
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,8 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-import metrics
 import settings
+from api import metrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"

@@ -10,8 +10,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-import framing
-from framing import MOST, BoundedProtocol
+from api import connection_limits
+from api.connection_limits import MOST, BoundedProtocol
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -51,7 +51,7 @@ def served(app: App, use: Callable[[asyncio.StreamReader, asyncio.StreamWriter],
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(framing, "LONGEST", PATIENCE)
+    monkeypatch.setattr(connection_limits, "LONGEST", PATIENCE)
 
 
 @pytest.mark.parametrize("begun", [b"", b"G", WHOLE[:-2]])
@@ -157,7 +157,7 @@ def test_only_what_is_too_long_beside_a_body_is_refused_once(pieces: tuple[bytes
 def test_when_the_service_ends_it_does_not_wait_for_ever_for_answers_to_be_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(framing, "LAST", PATIENCE)
+    monkeypatch.setattr(connection_limits, "LAST", PATIENCE)
     sent = asyncio.Event()
 
     async def large(scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import health
+from api import health
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,7 +47,7 @@ def test_ready_is_a_200(service: Ready, status: int, ready: bool) -> None:
 def test_the_exit_code_says_it(service: Ready) -> None:
     def check(**more: str) -> int:
         environment = {"HTTP_HOST": "127.0.0.5"} | more
-        command = [sys.executable, "-m", "health"]
+        command = [sys.executable, "-m", "api.health"]
         ran = subprocess.run(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, check=False)
         assert ran.stderr == ""
         return ran.returncode

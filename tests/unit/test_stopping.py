@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from stopping import Drain, Stopping
+from api.graceful_shutdown import Drain, Stopping
 
 
 async def wait_for_ever(drain: Drain, then: Callable[[], None]) -> None:

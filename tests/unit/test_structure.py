@@ -11,11 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLOORS = (
-    ("ocr", "auth", "settings", "logs", "memory", "health", "upload", "framing", "web"),
+    ("ocr", "auth", "settings", "logs", "memory"),
     ("runners",),
-    ("wire", "stopping", "access"),
-    ("openapi",),
-    ("metrics",),
+    ("api",),
     ("options", "assembly"),
     ("service", "ase"),
 )

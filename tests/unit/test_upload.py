@@ -9,9 +9,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-import upload
+from api.uploads import QueueFull, Refused, Uploads, unless_gone
 from tests.unit.kept import Noted, without_collector
-from upload import QueueFull, Refused, Uploads, unless_gone
 
 SIZE = 1000
 
@@ -144,7 +143,7 @@ def test_whatever_goes_wrong_the_room_is_free_again() -> None:
 
 
 def test_a_sender_that_has_fallen_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "STALLED", 0.05)
+    monkeypatch.setattr("api.uploads.STALLED", 0.05)
 
     async def use() -> None:
         problem = await refused(Uploads(photos=1, largest=SIZE), Sender([form(b"photo")[:50]]))
@@ -154,7 +153,7 @@ def test_a_sender_that_has_fallen_silent_is_given_up(monkeypatch: pytest.MonkeyP
 
 
 def test_a_sender_of_one_byte_at_a_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload, "STALLED", 0.2)
+    monkeypatch.setattr("api.uploads.STALLED", 0.2)
 
     async def use() -> None:
         sender = Sender([bytes([byte]) for byte in form(bytes(500))])

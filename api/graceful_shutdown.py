@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from types import FrameType
 
-from upload import Refused
+from api.uploads import Refused
 
 Handler = Callable[[int, FrameType | None], object]
 

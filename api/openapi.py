@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-import wire
+from api.schemas import CheckAnswer, Error, OcrAnswer, RestartAnswer
 
 REFERENCE = "#/components/schemas/{model}"
 
@@ -26,9 +26,9 @@ ERRORS = {
 
 def description(version: str) -> dict[str, Any]:
     """The description of the service's version `version`."""
-    models: list[type[BaseModel]] = [wire.OcrAnswer, wire.CheckAnswer, wire.RestartAnswer, wire.Error]
+    models: list[type[BaseModel]] = [OcrAnswer, CheckAnswer, RestartAnswer, Error]
     _, schemas = models_json_schema([(model, "serialization") for model in models], ref_template=REFERENCE)
-    restart = {"post": _operation("Replace the process that holds the model", wire.RestartAnswer)}
+    restart = {"post": _operation("Replace the process that holds the model", RestartAnswer)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -40,9 +40,9 @@ def description(version: str) -> dict[str, Any]:
         "servers": [{"url": "."}],
         "security": [{"api-key": []}, {"bearer": []}],
         "paths": {
-            "/check": {"post": _operation("Whether the key fits, and what reads", wire.CheckAnswer)},
+            "/check": {"post": _operation("Whether the key fits, and what reads", CheckAnswer)},
             "/ocr": {
-                "post": _operation("The lines of text in a photo", wire.OcrAnswer, *ERRORS)
+                "post": _operation("The lines of text in a photo", OcrAnswer, *ERRORS)
                 | {"parameters": [_PREFER], "requestBody": _FORM}
             },
             "/restart": restart,
@@ -100,7 +100,7 @@ def _operation(summary: str, answer: type, *errors: int) -> dict[str, Any]:
 def _open(summary: str, media: str = "text/plain", *, unready: bool = False) -> dict[str, Any]:
     responses = {"200": _response("Yes.", media)}
     if unready:
-        responses["503"] = _response("Not now.", "application/json", wire.Error.__name__)
+        responses["503"] = _response("Not now.", "application/json", Error.__name__)
     return {"summary": summary, "security": [], "responses": responses}
 
 
@@ -109,7 +109,7 @@ def _closed_text(summary: str) -> dict[str, Any]:
 
 
 def _error(status: int) -> dict[str, Any]:
-    response = _response(ERRORS[status], "application/json", wire.Error.__name__)
+    response = _response(ERRORS[status], "application/json", Error.__name__)
     if status == 503:
         response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
     return response

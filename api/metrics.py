@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from starlette.types import Receive, Scope, Send
 
-import openapi
+from api import openapi
 from runners.reader import State
 
 PATHS = frozenset(openapi.description("")["paths"])

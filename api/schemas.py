@@ -19,9 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.uploads import Refused
 from ocr.errors import OcrError, ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading, TextLine
-from upload import Refused
 
 log = logging.getLogger("mtphotos_ocr")
 
