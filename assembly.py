@@ -3,9 +3,9 @@
 from api.uploads import Uploads
 from options import options
 from runners.choice import candidates
-from runners.reader import Reader
-from runners.supervisor import Bounds
 from settings import Settings
+from worker.client import Reader
+from worker.supervisor import Bounds
 
 
 def reader(settings: Settings) -> Reader:

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from starlette.types import Receive, Scope, Send
 
 from api import openapi
-from runners.reader import State
+from worker.client import State
 
 PATHS = frozenset(openapi.description("")["paths"])
 

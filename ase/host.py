@@ -15,8 +15,8 @@ from options import options
 from runners import RUNNERS, make
 from runners.base import Runner
 from runners.choice import candidates
-from runners.gate import PixelGate, pixels
 from settings import Settings
+from worker.pixel_budget import PixelGate, pixels
 
 log = logging.getLogger("mtphotos_ocr.ase")
 

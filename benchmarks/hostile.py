@@ -19,7 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from memory import resident
+from worker.memory import resident
 
 MOST = 200_000_000
 MEGABYTES = 1000

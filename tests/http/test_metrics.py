@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 from api import metrics
 from ocr.types import Limits
 from runners.base import Options
-from runners.reader import Reader
-from runners.supervisor import Bounds
 from tests import fakes
+from worker.client import Reader
+from worker.supervisor import Bounds
 
 ROOT = Path(__file__).parents[2]
 

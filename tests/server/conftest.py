@@ -48,7 +48,7 @@ class Served:
 
     def child(self) -> psutil.Process:
         """The process that holds the model."""
-        return self._only("runners.child", self.worker())
+        return self._only("worker.main", self.worker())
 
     def _only(self, module: str, parent: psutil.Process) -> psutil.Process:
         children = parent.children(recursive=True)  # one that has just ended has no command line any more

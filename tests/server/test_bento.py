@@ -19,7 +19,7 @@ KEY = "a-key-that-must-not-be-built-in"
 BENTOFILES = {"openvino": "bentofile.yaml"} | {
     target: f"deploy/bentofile.{target}.yaml" for target in ("onnx", "cuda", "cuda-onnx", "mmocr-onnx")
 }
-SERVES = {path.name for path in ROOT.glob("*.py")} | {"api", "auth", "ocr", "runners"}
+SERVES = {path.name for path in ROOT.glob("*.py")} | {"api", "auth", "ocr", "runners", "worker"}
 BESIDE = {"pyproject.toml", "requirements", "LICENSE", "NOTICE", "README.md", "bentofile.yaml"}
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from ocr.types import Limits
-from runners import RUNNERS, Entry, backoff, supervisor
+from runners import RUNNERS, Entry
 from runners.base import Options
+from worker import backoff, supervisor
 
 
 @pytest.fixture(autouse=True)

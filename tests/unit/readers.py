@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import psutil
 
 from runners.base import Options
-from runners.reader import Reader
-from runners.supervisor import Bounds
 from tests import fakes
+from worker.client import Reader
+from worker.supervisor import Bounds
 
 TWO_AT_A_TIME = Bounds(2, 30)
 
@@ -36,7 +36,7 @@ def children() -> list[psutil.Process]:
 
 def _is_ours(child: psutil.Process) -> bool:
     try:
-        return "runners.child" in child.cmdline()
+        return "worker.main" in child.cmdline()
     except psutil.ZombieProcess:
         return True
     except psutil.NoSuchProcess:

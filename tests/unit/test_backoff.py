@@ -2,8 +2,8 @@
 
 import pytest
 
-from runners import backoff
-from runners.backoff import Backoff
+from worker import backoff
+from worker.backoff import Backoff
 
 
 def test_pauses_grow_and_the_last_goes_on_until_a_success(monkeypatch: pytest.MonkeyPatch) -> None:

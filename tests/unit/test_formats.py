@@ -12,8 +12,8 @@ from PIL import ExifTags, Image, ImageDraw, PngImagePlugin
 from ocr import formats
 from ocr.errors import UnreadablePhoto
 from ocr.image import Photo, decode
-from runners.gate import pixels
 from tests.pictures import KINDS, OTHERS, UPRIGHT, encoded, lying, oriented, raw
+from worker.pixel_budget import pixels
 
 
 def picture() -> Image.Image:

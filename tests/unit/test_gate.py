@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from runners.gate import PixelGate, pixels
 from tests.pictures import encoded, raw
+from worker.pixel_budget import PixelGate, pixels
 
 
 class Visit:

@@ -12,12 +12,13 @@ import pytest
 
 import logs
 from ocr.errors import ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
-from runners import RUNNERS, Entry, backoff, process, supervisor
+from runners import RUNNERS, Entry
 from runners.base import Options
-from runners.reader import Reader
-from runners.supervisor import Bounds
 from tests import fakes
 from tests.unit.readers import children, texts, until, with_reader
+from worker import backoff, process, supervisor
+from worker.client import Reader
+from worker.supervisor import Bounds
 
 IDLE = 0.15
 

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from memory import give_back, resident
+from worker.memory import give_back, resident
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the C library is not glibc")

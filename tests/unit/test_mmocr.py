@@ -17,9 +17,9 @@ from ocr.types import Limits, box
 from options import options
 from runners import RUNNERS, make
 from runners.base import Options, Runner
-from runners.reader import Reader
 from tests.conftest import DATA, PICTURES
 from tests.unit.readers import with_reader
+from worker.client import Reader
 
 DETECTOR = str(DATA / "detector.onnx")
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from runners.places import Places
+from worker.fair_slots import Places
 
 
 def with_places(count: int, use: Callable[[Places], Awaitable[None]]) -> None:

@@ -14,12 +14,12 @@ from logs import log, request_id
 from ocr.errors import OcrError, ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
 from runners import RUNNERS, Entry
 from runners.base import Options
-from runners.process import ProcessDied, RunnerProcess
-from runners.reader import Reader
-from runners.supervisor import Bounds
 from tests import fakes
 from tests.unit.kept import Noted, without_collector
 from tests.unit.readers import children, texts, until, with_reader
+from worker.client import Reader
+from worker.process import ProcessDied, RunnerProcess
+from worker.supervisor import Bounds
 
 COLOURS = [(10 * i, 20, 30) for i in range(20)]
 

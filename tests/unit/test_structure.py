@@ -11,8 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLOORS = (
-    ("ocr", "auth", "settings", "logs", "memory"),
+    ("ocr", "auth", "settings", "logs"),
     ("runners",),
+    ("worker",),
     ("api",),
     ("options", "assembly"),
     ("service", "ase"),

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from logs import log
-from memory import NONE, Memory, give_back, resident
 from ocr.errors import OcrError, ReadingTimedOut, RunnerUnavailable
 from ocr.types import Reading
 from runners import RUNNERS, nvidia
-from runners.backoff import Backoff
 from runners.base import Options
-from runners.process import KilledWhileLoading, ProcessDied, RunnerProcess
+from worker.backoff import Backoff
+from worker.memory import NONE, Memory, give_back, resident
+from worker.process import KilledWhileLoading, ProcessDied, RunnerProcess
 
 PATIENCE = 5.0
 """Seconds that a photo waits at the most when children fail to start: enough for four attempts."""

@@ -1,6 +1,6 @@
 """The child process that a runner lives in.
 
-`python -m runners.child JSON CONTROL_FD SLOT_FD...`
+`python -m worker.main JSON CONTROL_FD SLOT_FD...`
 
 Over each slot, a socket to the service, go photos one after another as two messages, the id of the request and the
 file, and back two of JSON: an empty one when reading begins, and the answer. A message has its length in 8 bytes in
@@ -24,7 +24,7 @@ from ocr.errors import FAILED, NO_MEMORY, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Limits
 from runners import make
 from runners.base import Options, Runner
-from runners.gate import PixelGate, pixels
+from worker.pixel_budget import PixelGate, pixels
 
 log = logging.getLogger("mtphotos_ocr.child")
 

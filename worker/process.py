@@ -166,7 +166,7 @@ def _popen(job: str, settings: Mapping[str, str], theirs: list[socket.socket]) -
     try:
         # not asyncio's own subprocess: killing one races with its watcher, which then loses the exit code
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "runners.child", job, *map(str, descriptors)],
+            [sys.executable, "-m", "worker.main", job, *map(str, descriptors)],
             cwd=ROOT,
             env=environment | dict(settings),
             stdin=subprocess.DEVNULL,

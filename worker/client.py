@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from logs import log
-from memory import Memory, resident
 from ocr.errors import UnreadablePhoto
 from ocr.types import Reading
 from runners.base import Options
-from runners.places import Places
-from runners.process import ProcessDied, RunnerProcess
-from runners.supervisor import Bounds, Supervisor
+from worker.fair_slots import Places
+from worker.memory import Memory, resident
+from worker.process import ProcessDied, RunnerProcess
+from worker.supervisor import Bounds, Supervisor
 
 T = TypeVar("T")
 
