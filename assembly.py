@@ -2,7 +2,7 @@
 
 from api.uploads import Uploads
 from options import options
-from runners.choice import candidates
+from runners.registry import candidates
 from settings import Settings
 from worker.client import Reader
 from worker.supervisor import Bounds

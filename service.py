@@ -30,7 +30,7 @@ from api.graceful_shutdown import Drain
 from api.uploads import unless_gone
 from auth import ApiKeyMiddleware
 from ocr.errors import RunnerUnavailable
-from runners import malloc
+from runners.registry import malloc
 
 usage_stats.do_not_track.cache_clear()  # `bentoml serve` has asked before it came here, and keeps the answer
 

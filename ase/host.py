@@ -12,9 +12,8 @@ import logs
 from ocr.errors import FAILED, NO_MEMORY, OcrError, RunnerUnavailable, UnreadablePhoto
 from ocr.types import TextLine
 from options import options
-from runners import RUNNERS, make
 from runners.base import Runner
-from runners.choice import candidates
+from runners.registry import RUNNERS, candidates, make
 from settings import Settings
 from worker.pixel_budget import PixelGate, pixels
 

@@ -22,8 +22,8 @@ from typing import Any
 import logs
 from ocr.errors import FAILED, NO_MEMORY, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Limits
-from runners import make
 from runners.base import Options, Runner
+from runners.registry import make
 from worker.pixel_budget import PixelGate, pixels
 
 log = logging.getLogger("mtphotos_ocr.child")

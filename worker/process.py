@@ -20,8 +20,8 @@ import numpy as np
 from logs import log, printable, request_id
 from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading, TextLine
-from runners import RUNNERS
 from runners.base import Options
+from runners.registry import RUNNERS
 
 ROOT = Path(__file__).resolve().parent.parent
 

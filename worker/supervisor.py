@@ -12,8 +12,9 @@ from typing import Any
 from logs import log
 from ocr.errors import OcrError, ReadingTimedOut, RunnerUnavailable
 from ocr.types import Reading
-from runners import RUNNERS, nvidia
+from runners import nvidia
 from runners.base import Options
+from runners.registry import RUNNERS
 from worker.backoff import Backoff
 from worker.memory import NONE, Memory, give_back, resident
 from worker.process import KilledWhileLoading, ProcessDied, RunnerProcess

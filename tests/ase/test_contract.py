@@ -9,7 +9,7 @@ import pytest
 
 import ase.wrapper
 from ase.host import Code, Host, settings_in
-from runners import RUNNERS, Entry
+from runners.registry import RUNNERS, Entry
 from tests import fakes
 from tests.ase.conftest import LOADERS, Loader
 from tests.ase.loaders import V1, V2

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from runners import RUNNERS, Entry
+from runners.registry import RUNNERS, Entry
 from tests.conftest import KEY
 
 

@@ -4,9 +4,9 @@ import cv2
 import pytest
 
 from ocr.types import Limits
-from runners import RUNNERS, make
 from runners.base import Options, Runner
 from runners.mmocr_export import export
+from runners.registry import RUNNERS, make
 from tests.mmocr import checkpoints
 
 

@@ -10,8 +10,8 @@ import pytest
 from ocr.errors import RunnerUnavailable
 from ocr.models import package
 from ocr.types import Limits, TextLine
-from runners import RUNNERS, make
 from runners.base import Options, Runner
+from runners.registry import RUNNERS, make
 from tests.conftest import DATA, PICTURES
 
 if not package("paddle"):

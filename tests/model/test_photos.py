@@ -8,8 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.scoring import normalized
 from ocr.types import Limits, Reading
-from runners import RUNNERS, make
 from runners.base import Options, Runner
+from runners.registry import RUNNERS, make
 from tests.conftest import DATA
 from tests.pictures import encoded
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from ocr.types import Limits
-from runners import RUNNERS, Entry
 from runners.base import Options
+from runners.registry import RUNNERS, Entry
 from worker import backoff, supervisor
 
 

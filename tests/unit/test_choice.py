@@ -7,19 +7,20 @@ import pytest
 
 from ocr.errors import RunnerUnavailable
 from ocr.types import Limits
-from runners import RUNNERS, Entry, choice, nvidia
+from runners import nvidia, registry
 from runners.base import Options
+from runners.registry import RUNNERS, Entry
 
 
 @pytest.fixture(autouse=True)
 def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is, and a card is there."""
-    monkeypatch.setattr(choice, "_is_there", lambda package: package != "not-installed")
+    monkeypatch.setattr(registry, "_is_there", lambda package: package != "not-installed")
     monkeypatch.setattr(nvidia, "has_driver", lambda: True)
 
 
 def candidates(setting: str, model: str = "auto", device: str | None = None, folder: Path | None = None) -> list[str]:
-    found = choice.candidates(setting, Options(model, 1, Limits(2000, 10**6, 0), folder, device=device))
+    found = registry.candidates(setting, Options(model, 1, Limits(2000, 10**6, 0), folder, device=device))
     return [name for name in found if not RUNNERS[name].runner.startswith("tests.")]
 
 
@@ -37,13 +38,13 @@ def test_auto_takes_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_auto_speaks_of_what_is_installed_unless_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nvidia, "has_driver", lambda: False)
-    monkeypatch.setattr(choice, "_is_there", lambda package: package == "paddlepaddle-gpu")
+    monkeypatch.setattr(registry, "_is_there", lambda package: package == "paddlepaddle-gpu")
     with pytest.raises(RunnerUnavailable) as told:
-        choice.candidates("auto", Options("auto", 1, Limits(2000, 10**6, 0)))
+        registry.candidates("auto", Options("auto", 1, Limits(2000, 10**6, 0)))
     assert str(told.value).count("OCR_RUNNER=") == 1
-    monkeypatch.setattr(choice, "_is_there", lambda _: False)
+    monkeypatch.setattr(registry, "_is_there", lambda _: False)
     with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=openvino needs the package openvino: make setup"):
-        choice.candidates("auto", Options("auto", 1, Limits(2000, 10**6, 0)))
+        registry.candidates("auto", Options("auto", 1, Limits(2000, 10**6, 0)))
 
 
 def test_no_runner_for_cards_is_tried_where_there_is_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 import logs
 from ocr.errors import ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
-from runners import RUNNERS, Entry
 from runners.base import Options
+from runners.registry import RUNNERS, Entry
 from tests import fakes
 from tests.unit.readers import children, texts, until, with_reader
 from worker import backoff, process, supervisor

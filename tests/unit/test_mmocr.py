@@ -15,8 +15,8 @@ from ocr.models import locate
 from ocr.textsnake import TextSnake
 from ocr.types import Limits, box
 from options import options
-from runners import RUNNERS, make
 from runners.base import Options, Runner
+from runners.registry import RUNNERS, make
 from tests.conftest import DATA, PICTURES
 from tests.unit.readers import with_reader
 from worker.client import Reader

@@ -12,8 +12,8 @@ import pytest
 
 from logs import log, request_id
 from ocr.errors import OcrError, ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
-from runners import RUNNERS, Entry
 from runners.base import Options
+from runners.registry import RUNNERS, Entry
 from tests import fakes
 from tests.unit.kept import Noted, without_collector
 from tests.unit.readers import children, texts, until, with_reader
