@@ -1,11 +1,11 @@
-"""Measure what the JSON files of runners/ hold, on the photos of a folder.
+"""Measure what the files of networks/fitted/ hold, on the photos of a folder.
 
     python -m benchmarks.calibrate FOLDER
 
 FOLDER has a manifest.jsonl (benchmarks/photos.py). The photos are read in floats; what the networks are given is
 kept, and a sample of it runs through each network again, to see what the convolutions are given. What a recognizer
 makes of the padding behind a short line is noted half way between the line and the edge. Then they are read as they
-always are, to see which columns of their lines are blank. For textless.json see benchmarks/textless.py.
+always are, to see which columns of their lines are blank. For early_exit.json see benchmarks/textless.py.
 """
 
 import argparse
@@ -24,10 +24,10 @@ from tqdm import tqdm
 from benchmarks import logistic, photos
 from benchmarks import textless as texts
 from benchmarks.networks import Batch, compiled, rounded
+from networks import blank_skipping, early_exit, int8, openvino_rewrites, packed_lines, padding
 from ocr.models import fingerprint, locate
 from ocr.recognizer import TRAINED_WIDTH
 from ocr.types import BestClasses, Limits, planes
-from runners import blanks, int8, padding, rewrites, rows, textless
 from runners.base import Options
 from runners.openvino import OpenVinoRunner
 from runners.pipeline import OpenRecognizer
@@ -63,7 +63,7 @@ def inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
 
             return OpenRecognizer(network, opened.charset)
 
-    with patch("runners.int8.pays", return_value=False), patch("runners.padding.known", return_value=False):
+    with patch("networks.int8.pays", return_value=False), patch("networks.padding.known", return_value=False):
         runner = Recording(_options(model))
         runner.load()
     taken: dict[str, int] = {}
@@ -81,7 +81,7 @@ def statistics(path: Path, batches: list[Batch], *, alone: bool) -> dict[str, in
     To quantize such an input is a step of its own where the engine does not know the shapes beforehand, and takes as
     long as it saves.
     """
-    model = rewrites.without_dead_channels(openvino.Core().read_model(path))
+    model = openvino_rewrites.without_dead_channels(openvino.Core().read_model(path))
     nodes = [node for node in int8.convolutions(model) if not alone or len(users(node.input_value(0))) == 1]
     over_map = np.array([0, 2, 3])
     values = [node.input_value(0) for node in nodes]
@@ -116,10 +116,10 @@ def levels(low: NDArray[np.float32], high: NDArray[np.float32], node: openvino.N
 
 
 def blank(path: Path, batches: list[Batch]) -> list[list[float]]:
-    """What the feature maps that runners.rows touches hold in the padding: a mean per channel."""
+    """What the feature maps that networks.packed_lines touches hold in the padding: a mean per channel."""
     model = openvino.Core().read_model(path)
-    columns = ops.unsqueeze(ops.transpose(rows.tokens(model)[0], np.array([0, 2, 1])), np.array([2]))
-    values = [node.input_value(0) for node in rows.pools(model)] + [columns.output(0)]
+    columns = ops.unsqueeze(ops.transpose(packed_lines.tokens(model)[0], np.array([0, 2, 1])), np.array([2]))
+    values = [node.input_value(0) for node in packed_lines.pools(model)] + [columns.output(0)]
     run = compiled(openvino.Model(values, model.get_parameters()))
     found = []
     for batch in batches:
@@ -145,7 +145,7 @@ def columns(model: str, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.b
 
         return network
 
-    with patch("runners.blanks.plane"), patch("runners.blanks.skipping", recording):
+    with patch("networks.blank_skipping.plane"), patch("networks.blank_skipping.skipping", recording):
         runner = OpenVinoRunner(_options(model))
         runner.load()
     for photo in tqdm(photos.load(folder), desc=f"{model}: columns", unit="photo"):
@@ -175,9 +175,9 @@ def main() -> None:
     _write(padding.FILE, paddings)
     _write(int8.FILE, table)
     detector = locate(texts.MODEL).detector
-    _write(textless.FILE, {fingerprint(detector): texts.fitted(detector, folder)._asdict()})
+    _write(early_exit.FILE, {fingerprint(detector): texts.fitted(detector, folder)._asdict()})
     _write(
-        blanks.FILE,
+        blank_skipping.FILE,
         {fingerprint(locate(model).recognizer): rounded(plane(*columns(model, folder))) for model in MODELS},
     )
 

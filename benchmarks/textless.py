@@ -1,4 +1,4 @@
-"""The plane of runners/textless.json, fitted on photos with text, photos without, and these with a short text."""
+"""The plane of networks/fitted/early_exit.json: fitted on photos with text, without, and these with a short text."""
 
 import string
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from benchmarks import logistic, photos, screens
 from benchmarks.networks import compiled, rounded
+from networks import early_exit, early_exit_openvino
 from ocr.detector import MEAN_PROBABILITY, STRIDE, TEXT_PROBABILITY
 from ocr.image import decode
 from ocr.types import Pixels, planes
-from runners import exits, textless
 
 MODEL = "ppocrv6"
 CONVOLUTIONS = "Conv.54", "Conv.57", "Conv.60", "Conv.63"
@@ -57,10 +57,10 @@ class Seen:
         return bool(self.probability.max() >= MEAN_PROBABILITY)
 
 
-def fitted(path: Path, folder: Path) -> textless.Plane:
+def fitted(path: Path, folder: Path) -> early_exit.Plane:
     """The plane of the detector in a file."""
     model = openvino.Core().read_model(path)
-    maps = [given.get_source_output() for given in exits.given_to(CONVOLUTIONS[:-1], model)]
+    maps = [given.get_source_output() for given in early_exit_openvino.given_to(CONVOLUTIONS[:-1], model)]
     drawn = model.get_results()[0].input_value(0)
     run, draw = (compiled(openvino.Model(values, model.get_parameters())) for values in ([drawn, *maps], [drawn]))
 
@@ -90,7 +90,7 @@ def fitted(path: Path, folder: Path) -> textless.Plane:
     plane[-1] -= np.quantile(lowest, LOST)
     ends = np.cumsum([value.get_partial_shape()[1].get_length() for value in maps])
     weights = [rounded(part) for part in np.split(plane[:-1], ends[:-1])]
-    return textless.Plane(dict(zip(CONVOLUTIONS, [*weights, []], strict=True)), round(float(plane[-1]), 3))
+    return early_exit.Plane(dict(zip(CONVOLUTIONS, [*weights, []], strict=True)), round(float(plane[-1]), 3))
 
 
 def fit(pictures: Iterable[Seen]) -> NDArray[np.float64]:

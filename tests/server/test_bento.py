@@ -19,7 +19,8 @@ KEY = "a-key-that-must-not-be-built-in"
 BENTOFILES = {"openvino": "bentofile.yaml"} | {
     target: f"deploy/bentofile.{target}.yaml" for target in ("onnx", "cuda", "cuda-onnx", "mmocr-onnx")
 }
-SERVES = {path.name for path in ROOT.glob("*.py")} | {"api", "auth", "ocr", "runners", "worker"}
+PACKAGES = {"api", "auth", "networks", "ocr", "runners", "worker"}
+SERVES = {path.name for path in ROOT.glob("*.py")} | PACKAGES
 BESIDE = {"pyproject.toml", "requirements", "LICENSE", "NOTICE", "README.md", "bentofile.yaml"}
 
 
@@ -43,11 +44,16 @@ def test_a_bento_holds_what_serves_and_the_requirements_as_tested(target: str, t
     bento = build(tmp_path / "project", tmp_path / "home", target)
     assert {path.name for path in (bento / "src").iterdir()} == SERVES | BESIDE
     assert [path.name for path in (bento / "src" / "requirements").iterdir()] == [f"{target}.txt"]
-    runners, packed = (
-        {path.relative_to(root) for path in (root / "runners").rglob("*") if path.suffix in {".py", ".json"}}
+    served, packed = (
+        {
+            path.relative_to(root)
+            for name in PACKAGES
+            for path in (root / name).rglob("*")
+            if path.suffix in {".py", ".json"}
+        }
         for root in (ROOT, bento / "src")
     )
-    assert packed == runners
+    assert packed == served
     page = {"index.html", "page.css", *api.page.SCRIPTS}
     assert {path.name for path in (bento / "src" / "api" / "page").iterdir()} == {"__init__.py", *page}
     assert (bento / "README.md").read_text("utf-8") == (ROOT / "README.md").read_text("utf-8")

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks import calibrate
+from networks import blank_skipping
 from ocr.models import locate
-from runners import blanks
 
 CHANNELS = 4
 
@@ -24,16 +24,16 @@ class Largest:
         return 1 + columns.argmax(axis=2), columns.max(axis=2)
 
 
-@given(st.integers(1, 3), st.integers(0, 3 * blanks.MOST), st.sampled_from([-2.0, 0.0, 0.3, 2.0]))
+@given(st.integers(1, 3), st.integers(0, 3 * blank_skipping.MOST), st.sampled_from([-2.0, 0.0, 0.3, 2.0]))
 def test_only_columns_that_may_be_something_are_compared_with_the_classes(lines: int, steps: int, bias: float) -> None:
     columns = np.random.default_rng(steps).uniform(-1, 1, (lines, steps, CHANNELS)).astype(np.float32)
     layer = Largest()
-    best, probability = blanks.skipping(layer, np.array([1, 0, 0, 0, bias], dtype=np.float32))(columns)
+    best, probability = blank_skipping.skipping(layer, np.array([1, 0, 0, 0, bias], dtype=np.float32))(columns)
     blank = columns[..., 0] + np.float32(bias) > 0
     np.testing.assert_array_equal(best, np.where(blank, 0, 1 + columns.argmax(axis=2)))
     np.testing.assert_array_equal(probability, np.where(blank, 1, columns.max(axis=2)))
     assert sum(part.shape[1] for part in layer.given) == (~blank).sum()
-    assert all(part.shape[0] == 1 and 0 < part.shape[1] <= blanks.MOST for part in layer.given)
+    assert all(part.shape[0] == 1 and 0 < part.shape[1] <= blank_skipping.MOST for part in layer.given)
 
 
 def test_the_plane_leaves_nearly_all_columns_on_their_side() -> None:
@@ -48,4 +48,4 @@ def test_the_plane_leaves_nearly_all_columns_on_their_side() -> None:
 
 @pytest.mark.parametrize("model", ["ppocrv6", "ppocrv4"])
 def test_the_file_knows_the_installed_models(model: str) -> None:
-    assert blanks.plane(locate(model).recognizer).shape == (121,)
+    assert blank_skipping.plane(locate(model).recognizer).shape == (121,)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from benchmarks import calibrate
+from networks import int8
+from networks.openvino_rewrites import without_dead_channels
 from ocr.models import locate
-from runners import int8
-from runners.rewrites import without_dead_channels
 
 
 @pytest.mark.parametrize(("machine", "pays"), [("x86_64", True), ("AMD64", True), ("aarch64", False), ("arm64", False)])

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from networks import unpadded
 from ocr.models import locate
 from ocr.recognizer import BEHIND, STEP, TRAINED_WIDTH, WIDEST_BATCH, WIDTHS, NarrowRecognizer, decode, fitted
-from runners import narrow
 from runners.pipeline import best_classes, charset
 from tests.unit.test_recognizer import CHARSET, GreyIsCharacter, crop, texts
 
@@ -56,7 +56,7 @@ def line(text: str) -> NDArray[np.uint8]:
 def test_short_lines_read_as_if_they_were_padded(model: str) -> None:
     path = locate(model).recognizer
     padded = onnxruntime.InferenceSession(path)
-    own = onnxruntime.InferenceSession(narrow.rewrite(path).SerializeToString())
+    own = onnxruntime.InferenceSession(unpadded.rewrite(path).SerializeToString())
     characters = charset(padded.get_modelmeta().custom_metadata_map)
     for text in ("7", "EUR", "4.50", "Total:", "2024-03-17", "Thank you!", "Table 12 / 4"):
         pixels = line(text)
@@ -65,7 +65,7 @@ def test_short_lines_read_as_if_they_were_padded(model: str) -> None:
         batch[:, :, :, :width] = fitted(pixels, width)
         (expected, _), (score, _) = best_classes(lambda lines: padded.run(None, {LINES: lines})[0], characters)(batch)
         room = min(TRAINED_WIDTH, -(-(width + BEHIND) // STEP) * STEP)
-        answer = own.run(None, {LINES: batch[..., :room], **narrow.guides(path, 2, room)})[0]
+        answer = own.run(None, {LINES: batch[..., :room], **unpadded.guides(path, 2, room)})[0]
         found, sure = decode(characters, answer[1].argmax(axis=1), answer[1].max(axis=1))
         assert found == text
         assert sure == pytest.approx(decode(characters, expected, score)[1], abs=0.03)
@@ -75,9 +75,9 @@ def test_short_lines_read_as_if_they_were_padded(model: str) -> None:
 def test_the_last_layer_is_a_network_of_its_own(model: str) -> None:
     path = locate(model).recognizer
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, 96)).astype(np.float32)
-    given_ = {LINES: batch, **narrow.guides(path, 2, 96)}
-    whole = narrow.rewrite(path)
-    lines, classes = (onnxruntime.InferenceSession(part.SerializeToString()) for part in narrow.split(whole))
+    given_ = {LINES: batch, **unpadded.guides(path, 2, 96)}
+    whole = unpadded.rewrite(path)
+    lines, classes = (onnxruntime.InferenceSession(part.SerializeToString()) for part in unpadded.split(whole))
     (columns,) = lines.run(None, given_)
     assert columns.shape == (2, 96 // STEP, 120)
     (found,) = classes.run(None, {classes.get_inputs()[0].name: columns})
@@ -91,6 +91,6 @@ def test_lines_that_lack_nothing_read_the_same(model: str, width: int) -> None:
     path = locate(model).recognizer
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, width)).astype(np.float32)
     expected = onnxruntime.InferenceSession(path).run(None, {LINES: batch})[0]
-    own = onnxruntime.InferenceSession(narrow.rewrite(path).SerializeToString())
-    found = own.run(None, {LINES: batch, **narrow.guides(path, 2, width)})[0]
+    own = onnxruntime.InferenceSession(unpadded.rewrite(path).SerializeToString())
+    found = own.run(None, {LINES: batch, **unpadded.guides(path, 2, width)})[0]
     np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper
 
-from runners import textless
-from runners.graph import Graph
-from runners.onnx_rewrites import ending_early, without_dead_channels
+from networks import early_exit
+from networks.graph import Graph
+from networks.onnx_rewrites import ending_early, without_dead_channels
 from tests.unit.test_rewrites import random
 
 Step = Callable[[Graph, str], str]
@@ -143,7 +143,7 @@ def halves(graph: Graph, given: str) -> list[str]:
     return [total]
 
 
-PLANE = textless.Plane({"take2": [2.0], "take1": [1.0], "take0": []}, -60.0)
+PLANE = early_exit.Plane({"take2": [2.0], "take1": [1.0], "take0": []}, -60.0)
 
 
 @pytest.mark.parametrize(("brightness", "text"), [(10.0, False), (19.0, False), (21.0, True), (200.0, True)])

@@ -11,11 +11,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 from openvino.opset16 import identity
 
-from ocr.recognizer import SPACE
-from ocr.types import Limits
-from runners.base import Options
-from runners.openvino import OpenVinoRunner
-from runners.rewrites import (
+from networks.openvino_rewrites import (
     best_classes,
     excited_at_once,
     split,
@@ -23,6 +19,10 @@ from runners.rewrites import (
     without_dead_channels,
     without_transposed_convolutions,
 )
+from ocr.recognizer import SPACE
+from ocr.types import Limits
+from runners.base import Options
+from runners.openvino import OpenVinoRunner
 
 CHANNELS = 3
 

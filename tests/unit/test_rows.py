@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
+from networks import packed_lines, padding
 from ocr.models import locate
 from ocr.recognizer import BEHIND, STEP, TRAINED_WIDTH
 from ocr.rows import BETWEEN, FULL, NARROW, SMALL, WIDTHS, RowRecognizer, rows
-from runners import padding
-from runners import rows as networks
 from tests.unit.test_recognizer import CHARSET, GreyIsCharacter, Steps, crop, texts
 
 
@@ -125,7 +124,7 @@ def test_the_network_reads_each_line_of_a_row_as_if_it_were_alone(
 ) -> None:
     file = tmp_path / "rec.onnx"
     model = recognizer()
-    inside = openvino.Model([networks.pools(model)[0].input_value(0)], model.get_parameters())
+    inside = openvino.Model([packed_lines.pools(model)[0].input_value(0)], model.get_parameters())
     blank = run(inside, np.zeros((1, 3, 48, 80), np.float32))[0, :, :, 10].mean(axis=1)
 
     lines = [random(1, 3, 48, width) for width in (360, 104, 48)]
@@ -140,12 +139,12 @@ def test_the_network_reads_each_line_of_a_row_as_if_it_were_alone(
         missing = max(0, TRAINED_WIDTH - line.shape[3])
         expected = run(recognizer(), np.pad(line, ((0, 0), (0, 0), (0, 0), (0, missing))))
         # what a gate leaves of the padding depends on the line, which a constant cannot: the one of this line
-        tokens = openvino.Model([networks.tokens(model)[0]], model.get_parameters())
+        tokens = openvino.Model([packed_lines.tokens(model)[0]], model.get_parameters())
         column = run(tokens, np.pad(line, ((0, 0), (0, 0), (0, 0), (0, max(missing, 32)))))[0, -1]
         monkeypatch.setattr(padding, "of", {file: [blank, column]}.get)
         rewritten = recognizer()
-        networks.rewrite(rewritten, file, 1280)
-        found = run(rewritten, row, *networks.guides(spans, 1280))
+        packed_lines.rewrite(rewritten, file, 1280)
+        found = run(rewritten, row, *packed_lines.guides(spans, 1280))
         steps = slice(span.start // STEP, span.stop // STEP)
         np.testing.assert_allclose(found[:, steps], expected[:, : line.shape[3] // STEP], atol=1e-4)
 
@@ -159,5 +158,5 @@ def test_other_models_are_not_known(tmp_path: Path) -> None:
 def test_the_paddings_are_those_of_the_installed_models(name: str) -> None:
     path = locate(name).recognizer
     model = openvino.Core().read_model(path)
-    networks.rewrite(model, path, SMALL)
+    packed_lines.rewrite(model, path, SMALL)
     assert [list(given.shape) for given in model.inputs[:1]] == [[1, 3, 48, SMALL]]

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = (
     ("ocr", "auth", "settings", "logs"),
+    ("networks",),
     ("runners",),
     ("worker",),
     ("api",),

@@ -15,11 +15,11 @@ from openvino import opset13 as ops
 
 from benchmarks import logistic
 from benchmarks import textless as fitting
+from networks import early_exit, early_exit_openvino
 from ocr.detector import hidden, regions
 from ocr.image import decode
 from ocr.models import locate
 from ocr.types import Limits, Pixels
-from runners import exits, textless
 from runners.base import Options
 from runners.onnx import OnnxRunner
 from runners.openvino import OpenVinoRunner
@@ -48,7 +48,7 @@ def backbone(*, quantized: bool) -> openvino.Model:
     return openvino.Model([total], [given])
 
 
-PLANE = textless.Plane({"take2": [2.0], "take1": [1.0], "take0": []}, -60.0)
+PLANE = early_exit.Plane({"take2": [2.0], "take1": [1.0], "take0": []}, -60.0)
 
 
 def means(given: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -63,7 +63,9 @@ def test_the_rest_is_computed_if_any_place_is_on_the_positive_side(quantized: bo
     given = np.zeros((24, 40), dtype=np.float32)
     given[8:16, 24:32] = brightness
     expected = answer(backbone(quantized=quantized), given[np.newaxis, np.newaxis])
-    found, signs = answers(exits.ending_early(backbone(quantized=quantized), PLANE), given[np.newaxis, np.newaxis])
+    found, signs = answers(
+        early_exit_openvino.ending_early(backbone(quantized=quantized), PLANE), given[np.newaxis, np.newaxis]
+    )
     sides = 2 * means(given, 8) + means(given, 4) - 60
     np.testing.assert_allclose(signs[0, 0], sides[::4, ::4], atol=1e-4)
     if sides.max() > 0:
@@ -79,7 +81,7 @@ def test_the_real_detector_has_the_same_map_or_none(
     runner = kind(Options("ppocrv6", threads=2, limits=Limits(2000, 10**8, 0.5)))
     path = locate("ppocrv6").detector
     ending_early = runner.open_detector(path)
-    monkeypatch.setattr(textless, "plane", lambda _: None)
+    monkeypatch.setattr(early_exit, "plane", lambda _: None)
     whole = runner.open_detector(path)
     receipt = decode((DATA / "receipt.png").read_bytes(), needed_side=800, max_pixels=10**8).pixels
     with_text = cv2.resize(receipt, (608, 800)).astype(np.uint8)
@@ -97,7 +99,7 @@ def test_the_real_detector_has_the_same_map_or_none(
 
 
 def test_a_detector_that_is_not_known_has_no_plane() -> None:
-    assert textless.plane(locate("ppocrv4").detector) is None
+    assert early_exit.plane(locate("ppocrv4").detector) is None
 
 
 @given(st.integers(0, 10**6))

@@ -2,7 +2,7 @@
 
 PP-OCR's recognizers were trained with inputs of 320 pixels, most of which is padding where a line is short. It tells
 only through the means of squeeze-and-excitation and through attention, and what it adds there hardly depends on the
-text: constants take its place, as in runners.rows, so that it need not be computed (docs/adr/0017).
+text: constants take its place, as in networks.packed_lines, so that it need not be computed (docs/adr/0017).
 """
 
 import math
@@ -13,9 +13,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from networks import padding
+from networks.graph import Graph, cut, read
 from ocr.recognizer import STEP, TRAINED_WIDTH
-from runners import padding
-from runners.graph import Graph, cut, read
 
 Array = NDArray[np.float32]
 

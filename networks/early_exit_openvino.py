@@ -1,4 +1,4 @@
-"""Detectors for OpenVINO that end half way where there is surely no text (runners.textless, docs/adr/0020)."""
+"""Detectors for OpenVINO that end half way where there is surely no text (networks.early_exit, docs/adr/0020)."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,8 +6,8 @@ import numpy as np
 import openvino
 from openvino import opset13 as ops
 
-from runners.rewrites import origin
-from runners.textless import Plane
+from networks.early_exit import Plane
+from networks.openvino_rewrites import origin
 
 ALL = 1 << 20  # rows, more than there are; without AVX2, OpenVINO chooses in float32, where 2**31 - 1 turns negative
 

@@ -11,8 +11,8 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
+from networks import pruned_channels
 from ocr.recognizer import SPACE
-from runners import dead
 
 Array = NDArray[np.float32]
 MOST_MAPS = 4  # a convolution of so many on one another takes as long as their own; of more, these would take longer
@@ -102,7 +102,7 @@ def _drop_dead_channels(first: openvino.Node) -> None:
     biased = target.get_node()
     taken = _behind(biased).input(1)
     weights, bias = first.input(1), biased.input(1 - target.get_index())
-    dropped = dead.channels(_constant(weights), _constant(bias))
+    dropped = pruned_channels.channels(_constant(weights), _constant(bias))
     if dropped.size:
         for given, axis in (weights, 0), (bias, 1), (taken, 1):
             left = np.ascontiguousarray(np.delete(_constant(given), dropped, axis))

@@ -2,8 +2,8 @@
 
 Two thirds of all columns are CTC's blank, and the last layer compares each with thousands of classes. A plane tells
 most of the blank ones by what that layer is given; speech recognizers skip blank frames likewise (Chen et al. 2016,
-Phone Synchronous Decoding with CTC Lattice, Interspeech). In blanks.json, by the SHA-256 of the ONNX file, made by
-benchmarks/calibrate.py: the plane's weight per channel and its bias (docs/adr/0019).
+Phone Synchronous Decoding with CTC Lattice, Interspeech). In fitted/blank_skipping.json, by the SHA-256 of the ONNX
+file, made by fitting/calibrate.py: the plane's weight per channel and its bias (docs/adr/0019).
 """
 
 import json
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ocr.models import fingerprint
 from ocr.types import BestClasses
 
-FILE = Path(__file__).with_suffix(".json")
+FILE = Path(__file__).parent / "fitted" / "blank_skipping.json"
 MOST = 64  # columns whose classes are computed at a time: of 18710 they take 5 MB, which a processor's cache holds
 
 

@@ -2,8 +2,8 @@
 
 Most photos hold no text, and what the detector's backbone makes of them tells so of most, before the layers that draw
 the map (an early exit, as in Teerapittayanon et al. 2016, BranchyNet, https://arxiv.org/abs/1709.01686). In
-textless.json, by the SHA-256 of the ONNX file, made by benchmarks/calibrate.py: a plane through the channels of the
-backbone's maps, coarsest first, by the convolution that takes each. A map with no part in it has no weights
+fitted/early_exit.json, by the SHA-256 of the ONNX file, made by fitting/calibrate.py: a plane through the channels of
+the backbone's maps, coarsest first, by the convolution that takes each. A map with no part in it has no weights
 (docs/adr/0020).
 """
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ocr.models import fingerprint
 
-FILE = Path(__file__).with_suffix(".json")
+FILE = Path(__file__).parent / "fitted" / "early_exit.json"
 
 
 class Plane(NamedTuple):

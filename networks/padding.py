@@ -1,7 +1,7 @@
 """What the padding behind a short line adds inside the recognizers that we know.
 
-In padding.json, by the SHA-256 of the ONNX file, made by benchmarks/calibrate.py: the mean per channel of each feature
-map whose mean the network takes, and of the columns that enter the transformer.
+In fitted/padding.json, by the SHA-256 of the ONNX file, made by fitting/calibrate.py: the mean per channel of each
+feature map whose mean the network takes, and of the columns that enter the transformer.
 """
 
 import json
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ocr.models import fingerprint
 
-FILE = Path(__file__).with_suffix(".json")
+FILE = Path(__file__).parent / "fitted" / "padding.json"
 NEVER = -1e4
 """What is added to attention, before softmax, where there must be none."""
 

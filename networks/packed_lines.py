@@ -15,10 +15,10 @@ import numpy as np
 import openvino
 from openvino import opset13 as ops
 
+from networks import padding
+from networks.openvino_rewrites import Array, origin, redirect
 from ocr.recognizer import HEIGHT, STEP, TRAINED_WIDTH
 from ocr.rows import NARROW
-from runners import padding
-from runners.rewrites import Array, origin, redirect
 
 CELL = 4  # pixels per column of the feature maps whose means are taken
 

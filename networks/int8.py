@@ -1,8 +1,8 @@
 """Convolutions in 8 bits, for processors that multiply these several times faster than floats.
 
-Quantization needs to know what a convolution is given. For the models that we know, int8.json tells, by the SHA-256 of
-the ONNX file and the name of the convolution; benchmarks/calibrate.py made it. A convolution that is not named there
-stays in floats (docs/adr/0009).
+Quantization needs to know what a convolution is given. For the models that we know, fitted/int8.json tells, by the
+SHA-256 of the ONNX file and the name of the convolution; fitting/calibrate.py made it. A convolution that is not named
+there stays in floats (docs/adr/0009).
 """
 
 import json
@@ -16,10 +16,10 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
+from networks.openvino_rewrites import is_pixel, redirect
 from ocr.models import fingerprint
-from runners.rewrites import is_pixel, redirect
 
-FILE = Path(__file__).with_suffix(".json")
+FILE = Path(__file__).parent / "fitted" / "int8.json"
 CPUINFO = Path("/proc/cpuinfo")
 EXACT = {"avx512_vnni", "avx_vnni", "amx_int8"}
 """Instructions that add up products of bytes in 32 bits. Others add two up in 16 bits first, which overflows easily."""
@@ -51,7 +51,7 @@ def pays() -> bool:
 def quantize(model: openvino.Model, path: Path) -> None:
     """Have the convolutions of a model that we know run in 8 bits; `path` is the file that it was read from.
 
-    Its dead channels are left out before (runners.rewrites).
+    Its dead channels are left out before (networks.openvino_rewrites).
     """
     known: dict[str, dict[str, Any]] = json.loads(FILE.read_text("utf-8"))
     insert(model, {name: Given(**values) for name, values in known.get(fingerprint(path), {}).items()})

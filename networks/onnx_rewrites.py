@@ -7,9 +7,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from runners import dead
-from runners.graph import Graph, cut
-from runners.textless import Plane
+from networks import pruned_channels
+from networks.early_exit import Plane
+from networks.graph import Graph, cut
 
 ACTIVATIONS = ["Add", "Relu"], ["Add", "Add", "Div", "Erf", "Mul", "Mul"]
 """What adding a bias is followed by where it is ReLU or GELU, in alphabetical order."""
@@ -36,7 +36,7 @@ def _drop_dead_channels(graph: Graph, takers: Takers, first: onnx.NodeProto) -> 
     if _group(first) != 1 or _group(taken) != 1:
         raise ValueError("channel by channel")
     (bias,) = (value for value in biased.input if graph.origin(value) != first.output[0])
-    dropped = dead.channels(graph.number(weights), graph.number(bias))
+    dropped = pruned_channels.channels(graph.number(weights), graph.number(bias))
     if dropped.size:
         for node, constant, axis in (first, weights, 0), (biased, bias, 1), (taken, taken.input[1], 1):
             left = graph.constant(np.delete(graph.number(constant), dropped, axis))
