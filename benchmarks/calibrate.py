@@ -25,7 +25,7 @@ from benchmarks import logistic, photos
 from benchmarks import textless as texts
 from benchmarks.networks import Batch, compiled, rounded
 from networks import blank_skipping, early_exit, int8, openvino_rewrites, packed_lines, padding
-from ocr.models import fingerprint, locate
+from ocr.model_files import fingerprint, locate
 from ocr.recognizer import TRAINED_WIDTH
 from ocr.types import BestClasses, Limits, planes
 from runners.base import Options

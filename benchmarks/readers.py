@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scoring import Line
-from ocr.models import package
+from ocr.model_files import package
 from ocr.types import Limits
 from runners import nvidia
 from runners.base import Options

@@ -18,8 +18,8 @@ from tqdm import tqdm
 from benchmarks import logistic, photos, screens
 from benchmarks.networks import compiled, rounded
 from networks import early_exit, early_exit_openvino
+from ocr.decoding import decode
 from ocr.detector import MEAN_PROBABILITY, STRIDE, TEXT_PROBABILITY
-from ocr.image import decode
 from ocr.types import Pixels, planes
 
 MODEL = "ppocrv6"

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.models import fingerprint
+from ocr.model_files import fingerprint
 from ocr.types import BestClasses
 
 FILE = Path(__file__).parent / "fitted" / "blank_skipping.json"

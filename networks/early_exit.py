@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ocr.models import fingerprint
+from ocr.model_files import fingerprint
 
 FILE = Path(__file__).parent / "fitted" / "early_exit.json"
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from networks.openvino_rewrites import is_pixel, redirect
-from ocr.models import fingerprint
+from ocr.model_files import fingerprint
 
 FILE = Path(__file__).parent / "fitted" / "int8.json"
 CPUINFO = Path("/proc/cpuinfo")

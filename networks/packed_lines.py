@@ -17,8 +17,8 @@ from openvino import opset13 as ops
 
 from networks import padding
 from networks.openvino_rewrites import Array, origin, redirect
+from ocr.line_packing import NARROW
 from ocr.recognizer import HEIGHT, STEP, TRAINED_WIDTH
-from ocr.rows import NARROW
 
 CELL = 4  # pixels per column of the feature maps whose means are taken
 

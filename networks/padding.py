@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.models import fingerprint
+from ocr.model_files import fingerprint
 
 FILE = Path(__file__).parent / "fitted" / "padding.json"
 NEVER = -1e4

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr import curved
+from ocr import straightening
 from ocr.types import Pixels, Polygon, box
 
 SMALL = 96  # pixels of height; a higher line is halved at least before it is read, so it needs no finer resampling
@@ -55,8 +55,8 @@ def shrunk(polygon: Polygon, share: float) -> Polygon:
 
 def crop(pixels: Pixels, polygon: Polygon) -> Pixels:
     """Cut a polygon out and straighten it, a bent one too; a column is turned to lie."""
-    if curved.is_curved(polygon):
-        return curved.straightened(pixels, polygon)
+    if straightening.is_curved(polygon):
+        return straightening.straightened(pixels, polygon)
     polygon = np.round(quad(polygon))
     width, height = (max(1, int(side)) for side in side_lengths(polygon))
     left, top = (max(0, int(value)) for value in polygon[0])

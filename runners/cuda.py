@@ -10,7 +10,7 @@ import yaml
 from numpy.typing import NDArray
 
 from ocr.errors import RunnerUnavailable
-from ocr.models import PADDLE, package
+from ocr.model_files import PADDLE, package
 from ocr.recognizer import HEIGHT, TRAINED_WIDTH
 from ocr.types import Look
 from runners.base import Options

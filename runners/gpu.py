@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from ocr.micro_batching import Together
 from ocr.recognizer import WIDEST_BATCH, Recognizer
-from ocr.together import Together
 from ocr.types import Recognize
 from runners.base import Options
 from runners.pipeline import PipelineRunner

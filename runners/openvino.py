@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from networks import blank_skipping, early_exit, early_exit_openvino, int8, openvino_rewrites, packed_lines, padding
-from ocr.rows import WIDTHS, RowRecognizer
+from ocr.line_packing import WIDTHS, RowRecognizer
 from ocr.types import BestClasses, Look, Pixels, Recognize, Sight
 from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner, charset

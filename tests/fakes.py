@@ -8,7 +8,7 @@ import time
 import numpy as np
 from PIL import Image
 
-from ocr.image import decode
+from ocr.decoding import decode
 from ocr.types import Reading, TextLine
 from runners.base import Options
 

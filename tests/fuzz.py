@@ -20,8 +20,8 @@ with atheris.instrument_imports(include=["ocr", "upload", "starlette", "python_m
     from starlette.types import Message
 
     from api.uploads import Refused, Uploads
+    from ocr.decoding import decode
     from ocr.errors import UnreadablePhoto
-    from ocr.image import decode
 
 from PIL import Image, ImageDraw
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ocr.errors import RunnerUnavailable
-from ocr.models import package
+from ocr.model_files import package
 from ocr.types import Limits, TextLine
 from runners.base import Options, Runner
 from runners.registry import RUNNERS, make

@@ -10,7 +10,7 @@ import httpx2 as httpx
 import psutil
 import pytest
 
-from ocr.models import locate
+from ocr.model_files import locate
 from tests.conftest import DATA, PICTURES
 from tests.server.conftest import Served, run, taken_in, until_taken_in
 

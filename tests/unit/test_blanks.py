@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks import calibrate
 from networks import blank_skipping
-from ocr.models import locate
+from ocr.model_files import locate
 
 CHANNELS = 4
 

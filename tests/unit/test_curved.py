@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ocr import curved, geometry
+from ocr import geometry, straightening
 from ocr.types import Polygon
 
 HEIGHT = 40
@@ -32,7 +32,7 @@ def arc(
 @pytest.mark.parametrize(("start", "end"), [(200, 340), (170, 370), (230, 310)])
 def test_an_arc_is_laid_straight_from_left_to_right(start: float, end: float) -> None:
     polygon, picture = arc(start, end)
-    assert curved.is_curved(polygon)
+    assert straightening.is_curved(polygon)
     band = geometry.crop(picture, polygon)
     length = np.radians(end - start) * 200
     assert abs(band.shape[1] - length) < 0.06 * length
@@ -71,7 +71,7 @@ def test_a_straight_outline_is_cut_out_as_its_rectangle() -> None:
     dense = np.concatenate(
         [np.linspace(a, b, 20, endpoint=False) for a, b in zip(corners, np.roll(corners, -1, 0), strict=True)]
     )
-    assert not curved.is_curved(dense.astype(np.float32))
+    assert not straightening.is_curved(dense.astype(np.float32))
     picture = np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8)
     one, other = (geometry.crop(picture, polygon.astype(np.float32)) for polygon in (corners, dense))
     assert np.abs(np.subtract(one.shape, other.shape)).max() <= 1
@@ -83,7 +83,7 @@ def test_what_is_no_band_takes_no_more_memory_than_it_has_pixels() -> None:
     star = np.stack([500 + 450 * np.cos(angles), 500 + 450 * np.sin(angles)], axis=1)
     star[::2] = 500 + (star[::2] - 500) / 20  # 180 thin rays
     polygon = star.astype(np.float32)
-    assert curved.is_curved(polygon)
+    assert straightening.is_curved(polygon)
     band = geometry.crop(np.zeros((1000, 1000, 3), np.uint8), polygon)
     assert band.shape[0] * band.shape[1] <= 2.1 * cv2.contourArea(polygon)
 
@@ -91,4 +91,4 @@ def test_what_is_no_band_takes_no_more_memory_than_it_has_pixels() -> None:
 def test_a_disk_is_not_curved() -> None:
     angles = np.radians(np.arange(0, 360, 5))
     disk = np.stack([50 + 20 * np.cos(angles), 50 + 20 * np.sin(angles)], axis=1).astype(np.float32)
-    assert not curved.is_curved(disk)
+    assert not straightening.is_curved(disk)

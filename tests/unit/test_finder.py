@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from ocr import finder
+from ocr import search
+from ocr.decoding import decode
 from ocr.detector import Detector
-from ocr.finder import GLANCE, Finder
-from ocr.image import decode
+from ocr.search import GLANCE, Finder
 from ocr.types import Limits, Reading, Sight, box
 from tests.unit.test_detector import DarkIsText, WithSigns, page
 
@@ -54,7 +54,7 @@ def test_a_photo_without_text_gets_a_glance_and_no_more() -> None:
 
 @pytest.mark.parametrize("size", [(1, 300_000), (300_000, 1), (200, 20_000)])
 def test_a_thread_of_a_photo_is_glanced_at_in_bounds(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finder, "MOST", 1_000_000)
+    monkeypatch.setattr(search, "MOST", 1_000_000)
     file = io.BytesIO()
     Image.new("RGB", size, "white").save(file, "PNG")
     _, shapes, _ = find(file.getvalue())

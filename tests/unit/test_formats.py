@@ -10,8 +10,8 @@ import pytest
 from PIL import ExifTags, Image, ImageDraw, PngImagePlugin
 
 from ocr import formats
+from ocr.decoding import Photo, decode
 from ocr.errors import UnreadablePhoto
-from ocr.image import Photo, decode
 from tests.pictures import KINDS, OTHERS, UPRIGHT, encoded, lying, oriented, raw
 from worker.pixel_budget import pixels
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from ocr.decoding import decode
 from ocr.errors import UnreadablePhoto
-from ocr.image import decode
 from tests.pictures import encoded, lying, oriented
 
 RED, BLUE = (0, 0, 254), (254, 0, 0)  # BGR; JPEG keeps them to a few units
@@ -174,7 +174,7 @@ def test_opencv_and_pillow_decode_alike(
 ) -> None:
     data = encoded(Image.radial_gradient("L").resize(size).convert("RGB"), "JPEG", **options)
     ours = decode(data, needed_side=needed, max_pixels=10**6)
-    monkeypatch.setattr("ocr.image._jpeg", lambda *_: None)
+    monkeypatch.setattr("ocr.decoding._jpeg", lambda *_: None)
     pillows = decode(data, needed_side=needed, max_pixels=10**6)
     assert (ours.width, ours.height) == (pillows.width, pillows.height) == size
     assert ours.pixels.shape == pillows.pixels.shape

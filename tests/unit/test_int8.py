@@ -12,7 +12,7 @@ from openvino import opset13 as ops
 from benchmarks import calibrate
 from networks import int8
 from networks.openvino_rewrites import without_dead_channels
-from ocr.models import locate
+from ocr.model_files import locate
 
 
 @pytest.mark.parametrize(("machine", "pays"), [("x86_64", True), ("AMD64", True), ("aarch64", False), ("arm64", False)])

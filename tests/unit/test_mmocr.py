@@ -11,7 +11,7 @@ from PIL import Image
 import settings
 from ocr.errors import RunnerUnavailable
 from ocr.mmocr import Binarization, MmocrDetector, Recipe, decoder
-from ocr.models import locate
+from ocr.model_files import locate
 from ocr.textsnake import TextSnake
 from ocr.types import Limits, box
 from options import options

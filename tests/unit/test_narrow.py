@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from networks import unpadded
-from ocr.models import locate
+from ocr.model_files import locate
 from ocr.recognizer import BEHIND, STEP, TRAINED_WIDTH, WIDEST_BATCH, WIDTHS, NarrowRecognizer, decode, fitted
 from runners.pipeline import best_classes, charset
 from tests.unit.test_recognizer import CHARSET, GreyIsCharacter, crop, texts

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ocr.parts import LONGEST, WORD_GAP, InParts
+from ocr.line_splitting import LONGEST, WORD_GAP, InParts
 from ocr.types import Pixels
 
 HEIGHT = 24

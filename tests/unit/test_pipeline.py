@@ -6,11 +6,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from ocr.decoding import Photo
 from ocr.detector import Detector
-from ocr.finder import Finder
-from ocr.image import Photo
 from ocr.pipeline import TRIED, Pipeline
 from ocr.recognizer import Recognizer
+from ocr.search import Finder
 from ocr.types import Limits, Pixels, Polygon, Reading
 from tests.unit.test_detector import DarkIsText, page
 

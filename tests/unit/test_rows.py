@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from networks import packed_lines, padding
-from ocr.models import locate
+from ocr.line_packing import BETWEEN, FULL, NARROW, SMALL, WIDTHS, RowRecognizer, rows
+from ocr.model_files import locate
 from ocr.recognizer import BEHIND, STEP, TRAINED_WIDTH
-from ocr.rows import BETWEEN, FULL, NARROW, SMALL, WIDTHS, RowRecognizer, rows
 from tests.unit.test_recognizer import CHARSET, GreyIsCharacter, Steps, crop, texts
 
 

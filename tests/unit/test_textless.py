@@ -16,9 +16,9 @@ from openvino import opset13 as ops
 from benchmarks import logistic
 from benchmarks import textless as fitting
 from networks import early_exit, early_exit_openvino
+from ocr.decoding import decode
 from ocr.detector import hidden, regions
-from ocr.image import decode
-from ocr.models import locate
+from ocr.model_files import locate
 from ocr.types import Limits, Pixels
 from runners.base import Options
 from runners.onnx import OnnxRunner

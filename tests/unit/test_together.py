@@ -8,7 +8,7 @@ from threading import Event
 import numpy as np
 import pytest
 
-from ocr.together import Together
+from ocr.micro_batching import Together
 from ocr.types import Pixels
 
 

@@ -15,7 +15,7 @@ from ocr.errors import RunnerUnavailable
 class ModelFiles:
     """The files of the networks of a detector, of a recognizer, and of the detector that sees whether there is text.
 
-    The last sees that in a photo of ocr.finder.GLANCE pixels; None if no detector that can is at hand.
+    The last sees that in a photo of ocr.search.GLANCE pixels; None if no detector that can is at hand.
     """
 
     detector: Path

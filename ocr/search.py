@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ocr.decoding import Photo, decode
 from ocr.detector import MEAN_PROBABILITY, STRIDE, Detector, Region, hidden
 from ocr.geometry import shrunk, side_lengths
-from ocr.image import Photo, decode
 from ocr.types import Limits, Pixels, Polygon, Reading
 
 # All heights are those of a region around a line, in pixels of the detector's input.
