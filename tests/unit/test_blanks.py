@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from benchmarks import calibrate
+from fitting import calibrate
 from networks import blank_skipping
 from ocr.model_files import locate
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from benchmarks import calibrate
+from fitting import calibrate
 from networks import int8
 from networks.openvino_rewrites import without_dead_channels
 from ocr.model_files import locate

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from benchmarks import logistic
-from benchmarks import textless as fitting
+from fitting import early_exit as fitting
+from fitting import logistic
 from networks import early_exit, early_exit_openvino
 from ocr.decoding import decode
 from ocr.detector import hidden, regions

@@ -1,11 +1,11 @@
 """Measure what the files of networks/fitted/ hold, on the photos of a folder.
 
-    python -m benchmarks.calibrate FOLDER
+    python -m fitting.calibrate FOLDER
 
 FOLDER has a manifest.jsonl (benchmarks/photos.py). The photos are read in floats; what the networks are given is
 kept, and a sample of it runs through each network again, to see what the convolutions are given. What a recognizer
 makes of the padding behind a short line is noted half way between the line and the edge. Then they are read as they
-always are, to see which columns of their lines are blank. For early_exit.json see benchmarks/textless.py.
+always are, to see which columns of their lines are blank. For early_exit.json see fitting/early_exit.py.
 """
 
 import argparse
@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 from tqdm import tqdm
 
-from benchmarks import logistic, photos
-from benchmarks import textless as texts
-from benchmarks.networks import Batch, compiled, rounded
+from benchmarks import photos
+from fitting import early_exit as texts
+from fitting import logistic
+from fitting.networks import Batch, compiled, rounded
 from networks import blank_skipping, early_exit, int8, openvino_rewrites, packed_lines, padding
 from ocr.model_files import fingerprint, locate
 from ocr.recognizer import TRAINED_WIDTH

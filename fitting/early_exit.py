@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from benchmarks import logistic, photos, screens
-from benchmarks.networks import compiled, rounded
+from benchmarks import photos, screens
+from fitting import logistic
+from fitting.networks import compiled, rounded
 from networks import early_exit, early_exit_openvino
 from ocr.decoding import decode
 from ocr.detector import MEAN_PROBABILITY, STRIDE, TEXT_PROBABILITY
