@@ -15,7 +15,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["ocr", "upload", "starlette", "python_multipart"]):
+with atheris.instrument_imports(include=["api", "ocr", "starlette", "python_multipart"]):
     from starlette.requests import Request
     from starlette.types import Message
 
