@@ -94,7 +94,7 @@ replicas: $(TEST_VENV)/test.installed ## two services behind nginx, one killed a
 	$(TEST_VENV)/bin/python -m benchmarks.replicas $(REPLICAS_ARGS)
 
 screenshots: $(TEST_VENV)/test.installed ## the pictures of the page in README (Chromium, and a font with Chinese)
-	SCREENSHOTS=$(CURDIR)/docs $(TEST_VENV)/bin/python -m pytest tests/server/page -k screenshots
+	SCREENSHOTS=$(CURDIR)/docs $(TEST_VENV)/bin/python -m pytest tests/service/page -k screenshots
 
 lock: $(LOCK_VENV)/tools.installed ## pin the newest packages that fit in requirements/
 	for target in $(TARGETS); do $(COMPILE) --extra $$target -o requirements/$$target.txt || exit; done

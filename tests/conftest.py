@@ -3,7 +3,6 @@
 But for those of the page: they use Chromium, and are skipped where there is none.
 """
 
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -11,13 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.fakes.project import KEY
+
 settings.register_profile("here", deadline=None, max_examples=50)  # speed is a benchmark, never a test
 settings.load_profile("here")
 
-DATA = Path(__file__).parent / "data"
-PICTURES: dict[str, list[str]] = json.loads((DATA / "pictures.json").read_text("utf-8"))
-
-KEY = "a key for the tests"
 for variable in [
     name for name in os.environ if name.startswith(("API_AUTH_KEY", "HTTP_", "OCR_", "MMOCR_", "SERVER_", "BENTOML_"))
 ]:

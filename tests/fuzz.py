@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["api", "ocr", "starlette", "python_mult
 
 from PIL import Image, ImageDraw
 
-from tests.pictures import KINDS, OTHERS
+from tests.fakes.pictures import KINDS, OTHERS
 
 SIZE = 100_000  # bytes of the largest form
 

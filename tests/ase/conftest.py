@@ -2,21 +2,12 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 import ase.wrapper
-from tests.ase.loaders import V1, V2, embedded
-
-Loader = V1 | V2
-
-LOADERS: dict[str, Callable[[], Loader]] = {
-    "V1": lambda: V1(ase.wrapper),
-    "V2": lambda: V2(ase.wrapper, "tag", 0),
-    "V2 before psrId": lambda: V2(ase.wrapper),
-    "gRPC": lambda: V2(ase.wrapper, legacy=False, is_aipaas=True, keep_schema_default_value=True),
-}
+from tests.fakes.loaders import LOADERS, Loader, embedded
 
 
 @pytest.fixture(autouse=True)

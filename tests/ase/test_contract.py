@@ -10,9 +10,8 @@ import pytest
 import ase.wrapper
 from ase.host import Code, Host, settings_in
 from runners.registry import RUNNERS, Entry
-from tests import fakes
-from tests.ase.conftest import LOADERS, Loader
-from tests.ase.loaders import V1, V2
+from tests.fakes import runner as fakes
+from tests.fakes.loaders import LOADERS, V1, V2, Loader
 
 ENGINE = {"engine": "onnx", "log.level": "info", "http_listen": "0.0.0.0:1888"}
 GREY = (90, 91, 92)
@@ -20,8 +19,8 @@ GREY = (90, 91, 92)
 
 @pytest.fixture(autouse=True)
 def _fake_runners(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RUNNERS, "onnx", Entry("tests.fakes:ColourRunner", ["numpy"]))
-    monkeypatch.setitem(RUNNERS, "openvino", Entry("tests.fakes:UnloadableRunner", ["numpy"]))
+    monkeypatch.setitem(RUNNERS, "onnx", Entry("tests.fakes.runner:ColourRunner", ["numpy"]))
+    monkeypatch.setitem(RUNNERS, "openvino", Entry("tests.fakes.runner:UnloadableRunner", ["numpy"]))
 
 
 def lines(answer: tuple[int, bytes]) -> list[dict[str, Any]]:

@@ -12,8 +12,7 @@ from pathlib import Path
 import ase.wrapper
 from ase.host import INPUT, settings_in
 from settings import Settings
-from tests.conftest import DATA
-from tests.unit.test_structure import ROOT
+from tests.fakes.project import DATA, ROOT
 
 FOLDER = ROOT / "ase"
 

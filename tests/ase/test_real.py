@@ -8,9 +8,8 @@ import sys
 
 import pytest
 
-from tests.ase.conftest import Loader
-from tests.conftest import DATA
-from tests.unit.test_structure import ROOT
+from tests.fakes.loaders import Loader
+from tests.fakes.project import DATA, ROOT
 
 
 @pytest.mark.parametrize(

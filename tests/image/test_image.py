@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import httpx2 as httpx
 import pytest
 
-from tests.conftest import DATA, PICTURES
-from tests.server.conftest import free_port
+from tests.fakes.project import DATA, PICTURES
+from tests.fakes.served import free_port
 
 CONTAINER = os.environ.get("CONTAINER", "docker")
 IMAGE = os.environ.get("IMAGE", "mtphotos-ocr:openvino")

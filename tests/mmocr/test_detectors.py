@@ -16,8 +16,7 @@ from ocr.types import Polygon, TextLine
 from runners.base import Runner
 from runners.mmocr import DETECTOR, RECOGNIZER, torch_device
 from runners.mmocr_export import export
-from tests.mmocr.checkpoints import ARC, BAR, CONFIGS, SIZE
-from tests.mmocr.conftest import loaded
+from tests.fakes.checkpoints import ARC, BAR, CONFIGS, SIZE, loaded
 
 ALIKE = 0.95  # of their union that two polygons share at least; MMOCR thins with scikit-image, we with our own code
 SCORES = 0.02  # by which scores may differ for the same reason

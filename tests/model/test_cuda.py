@@ -12,7 +12,7 @@ from ocr.model_files import package
 from ocr.types import Limits, TextLine
 from runners.base import Options, Runner
 from runners.registry import RUNNERS, make
-from tests.conftest import DATA, PICTURES
+from tests.fakes.project import DATA, PICTURES
 
 if not package("paddle"):
     pytest.skip("there is no PaddlePaddle 2.6 for this machine", allow_module_level=True)

@@ -11,7 +11,7 @@ from ocr.errors import RunnerUnavailable
 from ocr.types import Limits
 from runners.base import Options
 from runners.cuda_onnx import CudaOnnxRunner
-from tests.conftest import DATA, PICTURES
+from tests.fakes.project import DATA, PICTURES
 
 
 def made(device: str | None) -> CudaOnnxRunner:
