@@ -33,7 +33,7 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve bento image image-test key test test-mmocr test-aiges lint bench soak fuzz replicas screenshots lock \
+.PHONY: help setup serve bento image image-test key test test-fast test-mmocr test-aiges lint bench soak fuzz replicas screenshots lock \
 	platforms sbom audit clean
 
 help: ## this list
@@ -66,6 +66,9 @@ image-test: image $(TEST_VENV)/test.installed ## make the image and use it: phot
 
 test: $(TEST_VENV)/test.installed lint ## install what the tests need and run them all; the page's need Chromium
 	$(TEST_VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+test-fast: $(TEST_VENV)/test.installed lint ## the tests that start no process, no browser and no real network, and the linters
+	$(TEST_VENV)/bin/python -m pytest -m "not model and not process and not browser" $(PYTEST_ARGS)
 
 # mmcv-lite and tests/mmocr/standins take the place of mmcv's compiled part. PyPI's PyTorch for Linux is that for CUDA,
 # several GB: PIP_INDEX_URL can name an index that has one for CPUs.

@@ -24,6 +24,29 @@ _METRICS = tempfile.TemporaryDirectory()  # where BentoML's own workers keep the
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = _METRICS.name
 
 
+HERE = Path(__file__).parent
+MARKS = {
+    "model": (
+        *("aiges/", "ase/test_real.py", "fitting/test_early_exit.py", "image/", "mmocr/", "model/"),
+        *("networks/test_unpadded.py", "runners/test_mmocr_onnx.py"),
+    ),
+    "process": (
+        *("api/http/", "image/", "mmocr/test_http.py", "runners/test_mmocr_onnx.py", "service/"),
+        *("worker/test_process.py", "worker/test_supervisor.py"),
+    ),
+    "browser": ("service/page/",),
+}
+"""By a test's path: `make test-fast` leaves them all out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        path = item.path.relative_to(HERE).as_posix()
+        for mark, places in MARKS.items():
+            if path.startswith(places):
+                item.add_marker(mark)
+
+
 @pytest.fixture(autouse=True)
 def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Run where there is no .env of the developer's."""
