@@ -33,7 +33,7 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve bento image image-test key test test-mmocr test-aiges lint bench soak fuzz replicas screenshots lock \
+.PHONY: help setup serve bento image image-test key test test-fast test-mmocr test-aiges lint bench soak fuzz replicas screenshots lock \
 	platforms sbom audit clean
 
 help: ## this list
@@ -67,6 +67,9 @@ image-test: image $(TEST_VENV)/test.installed ## make the image and use it: phot
 test: $(TEST_VENV)/test.installed lint ## install what the tests need and run them all; the page's need Chromium
 	$(TEST_VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
+test-fast: $(TEST_VENV)/test.installed lint ## the tests that start no process, no browser and no real network, and the linters
+	$(TEST_VENV)/bin/python -m pytest -m "not model and not process and not browser" $(PYTEST_ARGS)
+
 # PyPI's PyTorch for Linux is the one for CUDA, several GB: PIP_INDEX_URL can name an index that has one for CPUs. Beside
 # a PyTorch for CPUs, tests/mmocr/standins lets PyPI's torchvision be imported.
 test-mmocr: $(MMOCR_VENV)/test.installed ## MMOCR itself, on PyTorch: detectors, export, the same by wrapper and HTTP
@@ -94,7 +97,7 @@ replicas: $(TEST_VENV)/test.installed ## two services behind nginx, one killed a
 	$(TEST_VENV)/bin/python -m benchmarks.replicas $(REPLICAS_ARGS)
 
 screenshots: $(TEST_VENV)/test.installed ## the pictures of the page in README (Chromium, and a font with Chinese)
-	SCREENSHOTS=$(CURDIR)/docs $(TEST_VENV)/bin/python -m pytest tests/server/page -k screenshots
+	SCREENSHOTS=$(CURDIR)/docs $(TEST_VENV)/bin/python -m pytest tests/service/page -k screenshots
 
 lock: $(LOCK_VENV)/tools.installed ## pin the newest packages that fit in requirements/
 	for target in $(TARGETS); do $(COMPILE) --extra $$target -o requirements/$$target.txt || exit; done

@@ -1,11 +1,11 @@
 """The parts of the service, made as the settings say."""
 
+from api.uploads import Uploads
 from options import options
-from runners.choice import candidates
-from runners.reader import Reader
-from runners.supervisor import Bounds
+from runners.registry import candidates
 from settings import Settings
-from upload import Uploads
+from worker.client import Reader
+from worker.supervisor import Bounds
 
 
 def reader(settings: Settings) -> Reader:

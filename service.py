@@ -16,19 +16,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import assembly
-import framing  # noqa: F401 - has uvicorn bound what comes before a body
 import logs
-import metrics
-import openapi
 import settings
-import web
-import wire
-from access import AccessLog
+from api import (
+    connection_limits,  # noqa: F401 - has uvicorn bound what comes before a body
+    metrics,
+    openapi,
+    page,
+    schemas,
+)
+from api.access_log import AccessLog
+from api.graceful_shutdown import Drain
+from api.uploads import unless_gone
 from auth import ApiKeyMiddleware
 from ocr.errors import RunnerUnavailable
-from runners import malloc
-from stopping import Drain
-from upload import unless_gone
+from runners.registry import malloc
 
 usage_stats.do_not_track.cache_clear()  # `bentoml serve` has asked before it came here, and keeps the answer
 
@@ -94,7 +96,7 @@ class OcrService:
     def page(self) -> Response:
         """What `/` shows to everybody; the rest of it asks for the key."""
         state = self._reader.state()
-        return web.page(version=VERSION, runner=state.runner, model=state.model)
+        return page.page(version=VERSION, runner=state.runner, model=state.model)
 
     async def __metrics__(self, text: str) -> str:
         return text + metrics.snapshot(self._reader.state())
@@ -102,8 +104,8 @@ class OcrService:
     async def __is_ready__(self) -> bool:
         return self._reader.state().ready and not self._drain.begun
 
-    @bentoml.api(route="/check", input_spec=wire.NoInput, output_spec=wire.CheckAnswer)
-    @wire.answers
+    @bentoml.api(route="/check", input_spec=schemas.NoInput, output_spec=schemas.CheckAnswer)
+    @schemas.answers
     async def check(self) -> dict[str, object]:
         """Whether the service can be reached with this key, and how it is."""
         state = self._reader.state()
@@ -111,12 +113,12 @@ class OcrService:
             "version": VERSION,
             "why": f"OCR_RUNNER={SETTINGS.ocr_runner}: {state.why or 'none could be loaded yet'}",
             "uptime": int(state.uptime),
-            "memory": {name: wire.Megabytes.of(*memory) for name, memory in state.memory.items()},
+            "memory": {name: schemas.Megabytes.of(*memory) for name, memory in state.memory.items()},
         }
-        return wire.CheckAnswer(**known).model_dump()
+        return schemas.CheckAnswer(**known).model_dump()
 
-    @bentoml.api(route="/ocr", input_spec=wire.OcrForm, output_spec=wire.OcrAnswer)
-    @wire.answers
+    @bentoml.api(route="/ocr", input_spec=schemas.OcrForm, output_spec=schemas.OcrAnswer)
+    @schemas.answers
     async def ocr(self, file: Request) -> dict[str, object]:
         """The lines of text in a photo."""
         with metrics.outcome():
@@ -124,27 +126,27 @@ class OcrService:
                 reading = await unless_gone(file, self._reader.read(photo))
         metrics.observe(reading.seconds, len(reading.lines))
         file.state.lines = len(reading.lines)
-        answer = wire.lines_answer(reading.lines)
-        return answer | wire.details(reading) if wire.wants_details(file.headers) else answer
+        answer = schemas.lines_answer(reading.lines)
+        return answer | schemas.details(reading) if schemas.wants_details(file.headers) else answer
 
-    @bentoml.api(route="/restart", input_spec=wire.NoInput, output_spec=wire.RestartAnswer)
-    @wire.answers
+    @bentoml.api(route="/restart", input_spec=schemas.NoInput, output_spec=schemas.RestartAnswer)
+    @schemas.answers
     async def restart(self) -> dict[str, object]:
         """Replace the process that holds the model; photos that are being read are still answered."""
         self._reader.restart()
-        return wire.RestartAnswer().model_dump()
+        return schemas.RestartAnswer().model_dump()
 
-    @bentoml.api(route="/restart_v2", input_spec=wire.NoInput, output_spec=wire.RestartAnswer)
-    @wire.answers
+    @bentoml.api(route="/restart_v2", input_spec=schemas.NoInput, output_spec=schemas.RestartAnswer)
+    @schemas.answers
     async def restart_v2(self) -> dict[str, object]:
         """The same, by its newer name."""
         self._reader.restart()
-        return wire.RestartAnswer().model_dump()
+        return schemas.RestartAnswer().model_dump()
 
 
 for middleware, arguments in [  # the first is the outermost
     (AccessLog, {}),
-    (wire.ErrorsAsJson, {}),
+    (schemas.ErrorsAsJson, {}),
     (ApiKeyMiddleware, {"key": SETTINGS.api_auth_key.get_secret_value() if SETTINGS.api_auth_key else ""}),
 ]:
     OcrService.add_asgi_middleware(middleware, **arguments)  # type: ignore[attr-defined] # the decorator's type

@@ -12,11 +12,10 @@ import logs
 from ocr.errors import FAILED, NO_MEMORY, OcrError, RunnerUnavailable, UnreadablePhoto
 from ocr.types import TextLine
 from options import options
-from runners import RUNNERS, make
 from runners.base import Runner
-from runners.choice import candidates
-from runners.gate import PixelGate, pixels
+from runners.registry import RUNNERS, candidates, make
 from settings import Settings
+from worker.pixel_budget import PixelGate, pixels
 
 log = logging.getLogger("mtphotos_ocr.ase")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from memory import resident
+from worker.memory import resident
 
 MOST = 200_000_000
 MEGABYTES = 1000
@@ -93,8 +93,8 @@ PICTURES: dict[str, Callable[[], bytes]] = {
 
 def decoded(path: Path) -> None:
     """Decode a file as the service does, and print what it took."""
+    from ocr.decoding import decode
     from ocr.errors import UnreadablePhoto
-    from ocr.image import decode
 
     Path("/proc/self/clear_refs").write_text("5", "ascii")  # the peak so far is forgotten
     before, start = resident(os.getpid()).now, time.perf_counter()

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scoring import Line
-from ocr.models import package
+from ocr.model_files import package
 from ocr.types import Limits
-from runners import RUNNERS, make, nvidia
+from runners import nvidia
 from runners.base import Options
+from runners.registry import RUNNERS, make
 
 Reader = Callable[[Path], list[Line]]
 

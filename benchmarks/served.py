@@ -14,7 +14,7 @@ from typing import IO
 import httpx
 import psutil
 
-from memory import resident
+from worker.memory import resident
 
 ROOT = Path(__file__).resolve().parent.parent
 

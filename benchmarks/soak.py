@@ -78,7 +78,7 @@ class Service:
         found = []
         for process in psutil.Process(self.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                if "runners.child" in process.cmdline():
+                if "worker.main" in process.cmdline():
                     found.append(process)
         return found
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr import curved
+from ocr import straightening
 from ocr.types import Pixels, Polygon, box
 
 SMALL = 96  # pixels of height; a higher line is halved at least before it is read, so it needs no finer resampling
@@ -35,7 +35,8 @@ def clockwise(points: Polygon) -> Polygon:
 def simplified(polygon: Polygon, distance: float) -> Polygon:
     """A polygon with as few of its points as keep the outline within `distance` pixels (Douglas and Peucker, 1973).
 
-    One with four points stays as it is, and so does one of which fewer than four would be left.
+    The distance is to the straight lines through the points that stay, so at a sharp tip it may be a little more. A
+    polygon with four points stays as it is, and so does one of which fewer than four would be left.
     """
     if len(polygon) <= 4:
         return polygon
@@ -66,8 +67,8 @@ def shrunk(polygon: Polygon, share: float) -> Polygon:
 
 def crop(pixels: Pixels, polygon: Polygon) -> Pixels:
     """Cut a polygon out and straighten it, a bent one too; a column is turned to lie."""
-    if curved.is_curved(polygon):
-        return curved.straightened(pixels, polygon)
+    if straightening.is_curved(polygon):
+        return straightening.straightened(pixels, polygon)
     polygon = np.round(quad(polygon))
     width, height = (max(1, int(side)) for side in side_lengths(polygon))
     left, top = (max(0, int(value)) for value in polygon[0])

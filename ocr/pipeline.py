@@ -5,9 +5,9 @@ from typing import Protocol
 import numpy as np
 
 from ocr import geometry
-from ocr.finder import WholePhoto
-from ocr.image import Photo
-from ocr.parts import InParts
+from ocr.decoding import Photo
+from ocr.line_splitting import InParts
+from ocr.search import WholePhoto
 from ocr.types import Limits, Pixels, Polygon, Reading, Recognize, TextLine
 
 UNSURE = 0.8  # a line with a lower score may stand on its head, so it is read a second time, turned
@@ -16,7 +16,7 @@ SURE = 0.9  # the score from which that second reading counts; below, it was noi
 
 
 class Find(Protocol):
-    """Finds the lines in a photo; see ocr.finder."""
+    """Finds the lines in a photo; see ocr.search."""
 
     def __call__(self, data: bytes, reading: Reading) -> tuple[Photo, list[Polygon]]:
         """The photo, decoded as large as its text needs, and what to cut out of it, in pixels of the decoded photo."""

@@ -12,7 +12,7 @@ from ocr.types import Limits, Reading
 class Options:
     """What a runner is made with.
 
-    `model` is a name of ocr.models, `threads` the cores that a network may use, `model_dir` a folder
+    `model` is a name of ocr.model_files, `threads` the cores that a network may use, `model_dir` a folder
     that replaces the model's own files, `log_format` the format of what it logs (see logs.py). `device` is "cpu",
     or "gpu" and the number of a card, "gpu:1"; None is the runner's own. On a card, `gpu_memory` bytes may be used.
     `mmocr` holds what only MMOCR's runners need: the values of the settings that begin so, without that word.

@@ -10,11 +10,11 @@ import yaml
 from numpy.typing import NDArray
 
 from ocr.errors import RunnerUnavailable
-from ocr.models import PADDLE, package
+from ocr.model_files import PADDLE, package
 from ocr.recognizer import HEIGHT, TRAINED_WIDTH
 from ocr.types import Look
 from runners.base import Options
-from runners.cards import CardRunner
+from runners.gpu import CardRunner
 from runners.pipeline import Network, OpenRecognizer, best_classes, look
 
 CHARACTERS = "ch_ppocr_rec/ppocr_keys_v1.txt"

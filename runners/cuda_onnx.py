@@ -6,7 +6,7 @@ import onnxruntime
 
 from ocr.errors import RunnerUnavailable
 from ocr.types import Look
-from runners.cards import CardRunner
+from runners.gpu import CardRunner
 from runners.onnx import OnnxRunner
 from runners.pipeline import look
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from ocr.detector import Region
 from ocr.errors import RunnerUnavailable
-from ocr.finder import WholePhoto
 from ocr.mmocr import MmocrDetector, Recipe
-from ocr.models import locate
+from ocr.model_files import locate
 from ocr.pipeline import Outliner, Pipeline
+from ocr.search import WholePhoto
 from ocr.types import Pixels, Recognize
 from runners.onnx import OnnxRunner
 

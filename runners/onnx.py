@@ -7,9 +7,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from networks import blank_skipping, early_exit, padding
 from ocr.recognizer import NarrowRecognizer
 from ocr.types import Look, Recognize
-from runners import blanks, padding, textless
 from runners.pipeline import Network, OpenRecognizer, Outputs, PipelineRunner, best_classes, charset, look
 
 ALIKE = 48  # pixels; for ONNX Runtime so many more are another pass
@@ -22,10 +22,10 @@ class OnnxRunner(PipelineRunner):
     """ONNX Runtime's CPU provider."""
 
     def open_detector(self, path: Path) -> Look:
-        plane = textless.plane(path)
+        plane = early_exit.plane(path)
         if plane is None:
             return look(self.outputs(self.session(path)))
-        from runners import graph, onnx_rewrites  # noqa: PLC0415 - as below
+        from networks import graph, onnx_rewrites  # noqa: PLC0415 - as below
 
         model = onnx_rewrites.ending_early(onnx_rewrites.without_dead_channels(graph.read(path)), plane)
         return look(self.outputs(self.session(model.SerializeToString())))
@@ -38,13 +38,13 @@ class OnnxRunner(PipelineRunner):
     def recognizer(self, path: Path) -> Recognize:
         if not padding.known(path):
             return super().recognizer(path)
-        from runners import narrow  # noqa: PLC0415 - the runner on cards does without, and without the package onnx
+        from networks import unpadded  # noqa: PLC0415 - the runner on cards does without, and without the package onnx
 
-        model = narrow.rewrite(path)
+        model = unpadded.rewrite(path)
         characters = charset({entry.key: entry.value for entry in model.metadata_props})
-        lines, last = (self.session(part.SerializeToString()) for part in narrow.split(model))
-        columns = self.network(lines, lambda batch: narrow.guides(path, len(batch), batch.shape[3]))
-        classes = blanks.skipping(best_classes(self.network(last), characters), blanks.plane(path))
+        lines, last = (self.session(part.SerializeToString()) for part in unpadded.split(model))
+        columns = self.network(lines, lambda batch: unpadded.guides(path, len(batch), batch.shape[3]))
+        classes = blank_skipping.skipping(best_classes(self.network(last), characters), blank_skipping.plane(path))
         return NarrowRecognizer(lambda batch: classes(columns(batch)), characters, alike=ALIKE)
 
     def session(self, model: Path | bytes) -> onnxruntime.InferenceSession:

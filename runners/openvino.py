@@ -9,9 +9,9 @@ import openvino
 from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
-from ocr.rows import WIDTHS, RowRecognizer
+from networks import blank_skipping, early_exit, early_exit_openvino, int8, openvino_rewrites, packed_lines, padding
+from ocr.line_packing import WIDTHS, RowRecognizer
 from ocr.types import BestClasses, Look, Pixels, Recognize, Sight
-from runners import blanks, exits, int8, padding, rewrites, rows, textless
 from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner, charset
 
@@ -31,9 +31,9 @@ class OpenVinoRunner(PipelineRunner):
         self.device = self._core.get_property("CPU", "FULL_DEVICE_NAME")
 
     def open_detector(self, path: Path) -> Look:
-        model = rewrites.excited_at_once(rewrites.without_transposed_convolutions(self._read(path)))
-        if plane := textless.plane(path):
-            model = exits.ending_early(model, plane)
+        model = openvino_rewrites.excited_at_once(openvino_rewrites.without_transposed_convolutions(self._read(path)))
+        if plane := early_exit.plane(path):
+            model = early_exit_openvino.ending_early(model, plane)
         build = PrePostProcessor(model)
         build.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
         build.input().model().set_layout(openvino.Layout("NCHW"))
@@ -52,14 +52,16 @@ class OpenVinoRunner(PipelineRunner):
             return super().recognizer(path)
         model = self._read(path)
         characters = _charset(model)
-        classes = blanks.skipping(self._classes(rewrites.split(model.clone())[1], characters), blanks.plane(path))
+        classes = blank_skipping.skipping(
+            self._classes(openvino_rewrites.split(model.clone())[1], characters), blank_skipping.plane(path)
+        )
         with ThreadPoolExecutor() as pool:  # each takes one core
             opened = pool.map(lambda width: self._open_rows(model, path, width), WIDTHS)
             networks = dict(zip(WIDTHS, opened, strict=True))
 
         def network(row: NDArray[np.float32], lines: Sequence[slice]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             width = row.shape[3]
-            guides = rows.guides(lines, width)
+            guides = packed_lines.guides(lines, width)
             with self._cores:
                 columns = networks[width].infer([row, *guides], share_inputs=True)[0]
                 (best,), (probability,) = classes(columns)
@@ -69,8 +71,8 @@ class OpenVinoRunner(PipelineRunner):
 
     def _open_rows(self, model: openvino.Model, path: Path, width: int) -> openvino.InferRequest:
         model = model.clone()  # with the same weights in memory
-        rows.rewrite(model, path, width)
-        return self._compile(rewrites.split(model)[0])
+        packed_lines.rewrite(model, path, width)
+        return self._compile(openvino_rewrites.split(model)[0])
 
     def open_recognizer(self, path: Path) -> OpenRecognizer:
         model = self._read(path)
@@ -85,7 +87,7 @@ class OpenVinoRunner(PipelineRunner):
 
     def _classes(self, model: openvino.Model, characters: Sequence[str]) -> BestClasses:
         """The best classes that a recognizer or its last layer finds; one call at a time."""
-        request = self._compile(rewrites.best_classes(model, characters))
+        request = self._compile(openvino_rewrites.best_classes(model, characters))
 
         def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             result = request.infer({0: batch}, share_inputs=True)
@@ -94,11 +96,11 @@ class OpenVinoRunner(PipelineRunner):
         return network
 
     def _read(self, path: Path) -> openvino.Model:
-        model = rewrites.without_dead_channels(self._core.read_model(path))
+        model = openvino_rewrites.without_dead_channels(self._core.read_model(path))
         if int8.pays():
             int8.quantize(model, path)
         if self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.f32:
-            rewrites.without_concatenations(model)
+            openvino_rewrites.without_concatenations(model)
         return model
 
     def _compile(self, model: openvino.Model, config: Mapping[str, int] = {}) -> openvino.InferRequest:

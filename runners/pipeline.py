@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from ocr.detector import Detector
 from ocr.errors import RunnerUnavailable
-from ocr.finder import Finder
-from ocr.models import ONNX, Form, locate
+from ocr.model_files import ONNX, Form, locate
 from ocr.pipeline import Outliner, Pipeline
 from ocr.recognizer import SPACE, Recognizer
+from ocr.search import Finder
 from ocr.types import BestClasses, Look, Reading, Recognize, Sight, planes
 from runners.base import Options
 

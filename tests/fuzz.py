@@ -15,17 +15,17 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["ocr", "upload", "starlette", "python_multipart"]):
+with atheris.instrument_imports(include=["api", "ocr", "starlette", "python_multipart"]):
     from starlette.requests import Request
     from starlette.types import Message
 
+    from api.uploads import Refused, Uploads
+    from ocr.decoding import decode
     from ocr.errors import UnreadablePhoto
-    from ocr.image import decode
-    from upload import Refused, Uploads
 
 from PIL import Image, ImageDraw
 
-from tests.pictures import KINDS, OTHERS
+from tests.fakes.pictures import KINDS, OTHERS
 
 SIZE = 100_000  # bytes of the largest form
 

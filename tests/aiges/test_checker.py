@@ -12,7 +12,7 @@ from aiges.sdk import ImageBodyField, StringBodyField, StringParamField, Wrapper
 from aiges.serve import WrapperServiceServicer
 
 import ase.wrapper
-from tests.conftest import DATA
+from tests.fakes.project import DATA
 
 PHOTO = DATA / "strip.png"
 

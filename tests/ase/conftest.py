@@ -2,29 +2,11 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from tests.ase.loaders import V1, V2, BuiltIn
-
-Loader = V1 | V2
-
-
-class Grpc(V2):
-    """The package aiges: a Wrapper in a Python of its own, with the types of aiges.dto, which any code may import."""
-
-    def __init__(self) -> None:
-        super().__init__(types_in="aiges", legacy=False, is_aipaas=True, keep_schema_default_value=True)
-        self._built_in.imported = True
-
-
-LOADERS: dict[str, Callable[[], Loader]] = {
-    "V1": V1,
-    "V2": lambda: V2("tag", 0),
-    "V2 before psrId": V2,
-    "gRPC": Grpc,
-}
+from tests.fakes.loaders import LOADERS, BuiltIn, Loader
 
 
 @pytest.fixture(autouse=True)

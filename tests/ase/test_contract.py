@@ -12,10 +12,9 @@ import pytest
 import ase.wrapper
 from ase.host import FORMATS, Code, Host, image_in, settings_in
 from ocr.types import TextLine
-from runners import RUNNERS, Entry
-from tests import fakes
-from tests.ase.conftest import LOADERS, Loader
-from tests.ase.loaders import V1, V2, DataListNode
+from runners.registry import RUNNERS, Entry
+from tests.fakes import runner as fakes
+from tests.fakes.loaders import LOADERS, V1, V2, DataListNode, Loader
 
 ENGINE = {"engine": "onnx", "log.level": "info", "http_listen": "0.0.0.0:1888"}
 GREY = (90, 91, 92)
@@ -23,8 +22,8 @@ GREY = (90, 91, 92)
 
 @pytest.fixture(autouse=True)
 def _fake_runners(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RUNNERS, "onnx", Entry("tests.fakes:ColourRunner", ["numpy"]))
-    monkeypatch.setitem(RUNNERS, "openvino", Entry("tests.fakes:UnloadableRunner", ["numpy"]))
+    monkeypatch.setitem(RUNNERS, "onnx", Entry("tests.fakes.runner:ColourRunner", ["numpy"]))
+    monkeypatch.setitem(RUNNERS, "openvino", Entry("tests.fakes.runner:UnloadableRunner", ["numpy"]))
 
 
 def lines(answer: tuple[int, bytes]) -> list[dict[str, Any]]:

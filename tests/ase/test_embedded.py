@@ -17,8 +17,8 @@ import pybind11
 import pytest
 
 from ase.host import Code
-from tests.ase.loaders import LOOKED_UP, WRAPPER
-from tests.conftest import DATA
+from tests.fakes.loaders import LOOKED_UP, WRAPPER
+from tests.fakes.project import DATA
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("g++") and sysconfig.get_config_var("Py_ENABLE_SHARED")),

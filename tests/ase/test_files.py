@@ -14,8 +14,7 @@ import pytest
 import ase.wrapper
 from ase.host import FOREIGN, INPUT, format_in, settings_in
 from settings import Settings
-from tests.conftest import DATA
-from tests.unit.test_structure import ROOT
+from tests.fakes.project import DATA, ROOT
 
 FOLDER = ROOT / "ase"
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ase.conftest import Loader
-from tests.ase.loaders import WRAPPER
-from tests.conftest import DATA
-from tests.unit.test_structure import ROOT
+from tests.fakes.loaders import WRAPPER, Loader
+from tests.fakes.project import DATA, ROOT
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import httpx2 as httpx
 import pytest
 
-from tests.conftest import DATA, PICTURES
-from tests.server.conftest import free_port
+from tests.fakes.project import DATA, PICTURES
+from tests.fakes.served import free_port
 
 CONTAINER = os.environ.get("CONTAINER", "docker")
 IMAGE = os.environ.get("IMAGE", "mtphotos-ocr:openvino")
@@ -126,7 +126,7 @@ def test_what_the_image_says_of_itself() -> None:
     assert config["User"].split(":")[0] not in {"", "0", "root"}
     assert list(config["ExposedPorts"]) == ["8000/tcp"]
     health = config.get("Healthcheck") or image["Healthcheck"]  # podman's own place for it
-    assert health["Test"] == ["CMD", "python", "-m", "health"]
+    assert health["Test"] == ["CMD", "python", "-m", "api.health"]
     assert not [line for line in config["Env"] if "API_AUTH_KEY" in line or "://" in line.replace("file://", "")]
 
 
@@ -136,7 +136,7 @@ def test_it_has_no_compiler_and_is_not_root(container: Container) -> None:
 
 
 def test_it_is_healthy_and_reads_what_make_serve_reads(container: Container) -> None:
-    engine("exec", container.name, "python", "-m", "health")
+    engine("exec", container.name, "python", "-m", "api.health")
     with container.client as client:
         for picture in ("receipt.png", "large.jpg", "clouds.jpg"):
             assert texts(client, picture) == PICTURES[picture]

@@ -3,11 +3,8 @@
 import cv2
 import pytest
 
-from ocr.types import Limits
-from runners import RUNNERS, make
-from runners.base import Options, Runner
 from runners.mmocr_export import export
-from tests.mmocr import checkpoints
+from tests.fakes import checkpoints
 
 
 @pytest.fixture(scope="session", params=["textsnake", "dbnet"])
@@ -22,11 +19,3 @@ def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def picture() -> bytes:
     return cv2.imencode(".png", checkpoints.picture()[0])[1].tobytes()
-
-
-def loaded(runner: str, mmocr: dict[str, str], min_score: float = 0.5) -> Runner:
-    """A runner by its name, loaded."""
-    limits = Limits(max_side=2000, max_pixels=10**7, min_score=min_score)
-    made = make(RUNNERS[runner].runner, Options("ppocrv6", 2, limits, mmocr=mmocr))
-    made.load()
-    return made

@@ -20,10 +20,9 @@ from runners.base import Runner
 from runners.mmocr import own_config, torch_device
 from runners.mmocr_export import export
 from runners.mmocr_imports import CONFIGS, DETECTOR, RECOGNIZER
-from tests.mmocr import checkpoints
-from tests.mmocr.checkpoints import ARC, BAR, SIZE
-from tests.mmocr.conftest import loaded
-from tests.unit.test_structure import ROOT
+from tests.fakes import checkpoints
+from tests.fakes.checkpoints import ARC, BAR, SIZE, loaded
+from tests.fakes.project import ROOT
 
 ALIKE = 0.95  # of their union that two polygons share at least; MMOCR thins with scikit-image, we with our own code
 SCORES = 0.02  # by which scores may differ for the same reason

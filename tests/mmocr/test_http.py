@@ -5,8 +5,8 @@ import time
 import pytest
 from starlette.testclient import TestClient
 
-from tests.conftest import KEY
-from tests.mmocr.checkpoints import ARC, BAR
+from tests.fakes.checkpoints import ARC, BAR
+from tests.fakes.project import KEY
 
 
 @pytest.mark.parametrize("files", ["textsnake"], indirect=True)  # BentoML's service is made once a process

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ocr.errors import RunnerUnavailable
-from ocr.models import package
+from ocr.model_files import package
 from ocr.types import Limits, TextLine
-from runners import RUNNERS, make
 from runners.base import Options, Runner
-from tests.conftest import DATA, PICTURES
+from runners.registry import RUNNERS, make
+from tests.fakes.project import DATA, PICTURES
 
 if not package("paddle"):
     pytest.skip("there is no PaddlePaddle 2.6 for this machine", allow_module_level=True)

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-import runners
+import networks
 from benchmarks.scoring import normalized
 from ocr.errors import RunnerUnavailable
 from ocr.types import Limits
 from runners.base import Options
 from runners.cuda_onnx import CudaOnnxRunner
-from tests.conftest import DATA, PICTURES
+from tests.fakes.project import DATA, PICTURES
 
 
 def made(device: str | None) -> CudaOnnxRunner:
@@ -24,9 +24,9 @@ def runner() -> Iterator[CudaOnnxRunner]:
     loaded = made("cpu")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "onnx", None)
-        for name in ("graph", "narrow", "onnx_rewrites"):  # as if they had not been imported yet
-            patch.delitem(sys.modules, f"runners.{name}", raising=False)
-            patch.delattr(runners, name, raising=False)
+        for name in ("graph", "onnx_rewrites", "unpadded"):  # as if they had not been imported yet
+            patch.delitem(sys.modules, f"networks.{name}", raising=False)
+            patch.delattr(networks, name, raising=False)
         loaded.load()
     yield loaded
     loaded.close()

@@ -8,10 +8,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.scoring import normalized
 from ocr.types import Limits, Reading
-from runners import RUNNERS, make
 from runners.base import Options, Runner
-from tests.conftest import DATA
-from tests.pictures import encoded
+from runners.registry import RUNNERS, make
+from tests.fakes.pictures import encoded
+from tests.fakes.project import DATA
 
 LINES = ["CORNER BOOKSHOP", "Notebook A5 4.50", "Fountain pen 18.90", "TOTAL 23.40"]
 INK, PAPER = (30, 30, 30), (245, 242, 235)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.conftest import DATA, PICTURES
+from tests.fakes.project import DATA, PICTURES, ROOT
 
 READ = """
 import json, sys
@@ -30,7 +30,7 @@ def test_it_reads_without_newer_instructions(newest: str) -> None:
     command = [sys.executable, "-c", READ, *(str(DATA / name) for name in names)]
     environment = os.environ | {"ONEDNN_MAX_CPU_ISA": newest}
     ran = subprocess.run(  # in the root, where the modules are
-        command, cwd=DATA.parents[1], env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout) == [PICTURES.get(name, []) for name in names]

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.readers import READERS, Reader
 from benchmarks.scoring import Box, Line, iou, normalized
-from tests.conftest import DATA, PICTURES
+from tests.fakes.project import DATA, PICTURES
 
 LIBRARY = {
     "openvino-ppocrv6": "rapidocr-openvino-ppocrv6",

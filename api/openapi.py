@@ -1,0 +1,120 @@
+"""The API's description (OpenAPI 3.1), served at /docs.json in place of the one that BentoML derives.
+
+BentoML's knows neither the key nor our errors, and says of every route that it takes a body.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from api.schemas import CheckAnswer, Error, OcrAnswer, RestartAnswer
+
+REFERENCE = "#/components/schemas/{model}"
+
+ERRORS = {
+    400: "The form is malformed.",
+    401: "No key, or a wrong one.",
+    408: "The form came too slowly, or nothing of it for a minute.",
+    413: "The upload is larger than OCR_MAX_UPLOAD_MB.",
+    422: "There is no file in the field `file`.",
+    500: "The reader failed; the service's log says why.",
+    503: "Too many photos wait, no model can be loaded (the service's log says why), or the service is stopping.",
+    504: "Reading the photo took longer than OCR_TIMEOUT.",
+}
+
+
+def description(version: str) -> dict[str, Any]:
+    """The description of the service's version `version`."""
+    models: list[type[BaseModel]] = [OcrAnswer, CheckAnswer, RestartAnswer, Error]
+    _, schemas = models_json_schema([(model, "serialization") for model in models], ref_template=REFERENCE)
+    restart = {"post": _operation("Replace the process that holds the model", RestartAnswer)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "mtphotos-ocr",
+            "version": version,
+            "description": "Reads the text in photos, as MT Photos asks for it.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "."}],
+        "security": [{"api-key": []}, {"bearer": []}],
+        "paths": {
+            "/check": {"post": _operation("Whether the key fits, and what reads", CheckAnswer)},
+            "/ocr": {
+                "post": _operation("The lines of text in a photo", OcrAnswer, *ERRORS)
+                | {"parameters": [_PREFER], "requestBody": _FORM}
+            },
+            "/restart": restart,
+            "/restart_v2": restart,
+            "/": {"get": _open("A page to see that it reads, and how it is doing", "text/html")},
+            "/livez": {"get": _open("Whether the service is alive")},
+            "/readyz": {"get": _open("Whether the service can read", unready=True)},
+            "/metrics": {"get": _closed_text("Metrics in Prometheus' text format")},
+        },
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {
+                "api-key": {"type": "apiKey", "in": "header", "name": "api-key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`details` (RFC 7240) adds `details` to the answer; without it the answer is the one for MT Photos.",
+    "schema": {"type": "string"},
+    "example": "details",
+}
+
+_FORM = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {
+                        "type": "string",
+                        "format": "binary",
+                        "contentMediaType": "application/octet-stream",
+                        "description": "the photo, in any common format, as a file with a file name",
+                    }
+                },
+            }
+        }
+    },
+}
+
+
+def _operation(summary: str, answer: type, *errors: int) -> dict[str, Any]:
+    responses = {"200": _response("The answer.", "application/json", answer.__name__)}
+    responses |= {str(status): _error(status) for status in sorted({401, *errors})}
+    return {"summary": summary, "responses": responses}
+
+
+def _open(summary: str, media: str = "text/plain", *, unready: bool = False) -> dict[str, Any]:
+    responses = {"200": _response("Yes.", media)}
+    if unready:
+        responses["503"] = _response("Not now.", "application/json", Error.__name__)
+    return {"summary": summary, "security": [], "responses": responses}
+
+
+def _closed_text(summary: str) -> dict[str, Any]:
+    return {"summary": summary, "responses": {"200": _response("The text.", "text/plain"), "401": _error(401)}}
+
+
+def _error(status: int) -> dict[str, Any]:
+    response = _response(ERRORS[status], "application/json", Error.__name__)
+    if status == 503:
+        response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
+    return response
+
+
+def _response(description: str, media: str, model: str | None = None) -> dict[str, Any]:
+    schema = {"$ref": REFERENCE.format(model=model)} if model else {"type": "string"}
+    return {"description": description, "content": {media: {"schema": schema}}}

@@ -1,0 +1,172 @@
+"""What a connection may send beside bodies, and how long it may take."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from unittest.mock import Mock
+
+import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from api import connection_limits
+from api.connection_limits import MOST, BoundedProtocol
+
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+HALF = b"a: " + b"y" * (MOST // 2) + b"\r\n"
+WHOLE = GET + b"\r\n"
+PATIENCE = 0.4  # seconds, of this service
+
+
+async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+    await asyncio.sleep(2 * PATIENCE)
+    await PlainTextResponse("read")(scope, receive, send)
+
+
+async def quick(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse("read")(scope, receive, send)
+
+
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def served(app: App, use: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+    async def run() -> None:
+        server = uvicorn.Server(uvicorn.Config(app, http=BoundedProtocol, port=0, lifespan="off", log_config=None))
+        serving = asyncio.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
+        reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
+        try:
+            await use(reader, writer)
+        finally:
+            server.should_exit = True
+            await serving
+            writer.close()
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_limits, "LONGEST", PATIENCE)
+
+
+@pytest.mark.parametrize("begun", [b"", b"G", WHOLE[:-2]])
+def test_a_request_that_is_not_completed_is_given_up(begun: bytes) -> None:
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(begun)
+        assert await reader.read() == b""
+
+    served(quick, use)
+
+
+def test_so_is_one_that_follows_another() -> None:
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(WHOLE)
+        assert b"200 OK" in await reader.readuntil(b"read")
+        writer.write(b"GET ")
+        assert await reader.read() == b""
+
+    served(quick, use)
+
+
+def test_a_connection_that_waits_for_its_next_request_is_not_ended_by_that() -> None:
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            writer.write(WHOLE)
+            assert b"200 OK" in await reader.readuntil(b"read")
+            await asyncio.sleep(1.5 * PATIENCE)
+
+    served(quick, use)
+
+
+def test_one_that_is_answered_late_is_answered_though_another_is_begun_behind_it() -> None:
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(WHOLE + b"GET ")
+        assert b"200 OK" in await reader.readuntil(b"read")
+        writer.write(WHOLE[4:])
+        assert b"200 OK" in await reader.readuntil(b"read")
+
+    served(slow, use)
+
+
+def connected(transport: Mock) -> BoundedProtocol:
+    config = uvicorn.Config(quick, log_config=None, lifespan="off")
+    config.load()
+    protocol = BoundedProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+    protocol.connection_made(transport)
+    return protocol
+
+
+def test_a_connection_that_is_lost_is_not_waited_for() -> None:
+    async def run() -> None:
+        transport = Mock(asyncio.Transport)
+        connected(transport).connection_lost(ConnectionResetError())
+        await asyncio.sleep(1.5 * PATIENCE)
+        assert not transport.close.called
+
+    asyncio.run(run())
+
+
+def refusals(*pieces: bytes) -> int:
+    """How many answers with a 400 a connection gets on which these pieces come."""
+
+    async def run() -> int:
+        transport = Mock(asyncio.Transport)
+        transport.is_closing.side_effect = lambda: transport.close.called
+        protocol = connected(transport)
+        for piece in pieces:
+            protocol.data_received(piece)
+            await asyncio.sleep(0.01)
+        written = b"".join(call.args[0] for call in transport.write.call_args_list)
+        return written.count(b"400 Bad Request")
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("pieces", "refused"),
+    [
+        ((GET, b"a: " + b"y" * MOST), True),
+        ((GET, HALF, HALF), True),
+        ((GET, HALF, b"\r\n" + GET, HALF, b"\r\n"), False),
+        ((CHUNKED, *[b"4000\r\n" + bytes(0x4000) + b"\r\n"] * 9, b"0\r\n\r\n"), False),
+        ((CHUNKED[:-2], HALF, b"\r\n", b"5;a=" + b"y" * (MOST // 2), b"\r\nhello\r\n"), False),
+        ((CHUNKED, b"0\r\n", HALF, HALF), True),
+        ((CHUNKED, b"0\r\n", HALF, b"\r\n" + GET, HALF, b"\r\n"), False),
+        ((b"nonsense" * MOST,), True),
+    ],
+    ids=[
+        "a header",
+        "headers",
+        "headers of two requests",
+        "a body",
+        "headers and what a chunk is called",
+        "trailers",
+        "trailers and the next headers",
+        "nonsense",
+    ],
+)
+def test_only_what_is_too_long_beside_a_body_is_refused_once(pieces: tuple[bytes, ...], refused: bool) -> None:
+    assert refusals(*pieces) == refused
+
+
+def test_when_the_service_ends_it_does_not_wait_for_ever_for_answers_to_be_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection_limits, "LAST", PATIENCE)
+    sent = asyncio.Event()
+
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        sent.set()
+        await PlainTextResponse(bytes(50_000_000))(scope, receive, send)  # more than what the kernel takes
+
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.pause_reading()  # type: ignore[attr-defined] # it is one that reads
+        writer.write(WHOLE)
+        await sent.wait()
+
+    served(large, use)  # else that takes until served() loses patience

@@ -1,0 +1,98 @@
+"""Which runners are tried."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ocr.errors import RunnerUnavailable
+from ocr.types import Limits
+from runners import nvidia, registry
+from runners.base import Options
+from runners.registry import RUNNERS, Entry
+
+
+@pytest.fixture(autouse=True)
+def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is, and a card is there."""
+    monkeypatch.setattr(registry, "_is_there", lambda package: package != "not-installed")
+    monkeypatch.setattr(nvidia, "has_driver", lambda: True)
+
+
+def candidates(setting: str, model: str = "auto", device: str | None = None, folder: Path | None = None) -> list[str]:
+    found = registry.candidates(setting, Options(model, 1, Limits(2000, 10**6, 0), folder, device=device))
+    return [name for name in found if not RUNNERS[name].runner.startswith("tests.")]
+
+
+def test_auto_prefers_cards_then_openvino() -> None:
+    assert candidates("auto") == ["cuda", "cuda-onnx", "openvino", "onnx"]
+    assert candidates("onnx") == ["onnx"]
+
+
+def test_auto_takes_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RUNNERS, "openvino", Entry(RUNNERS["openvino"].runner, ["not-installed"]))
+    assert "openvino" not in candidates("auto")
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=openvino needs the package not-installed: make setup"):
+        candidates("openvino")
+
+
+def test_auto_speaks_of_what_is_installed_unless_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia, "has_driver", lambda: False)
+    monkeypatch.setattr(registry, "_is_there", lambda package: package == "paddlepaddle-gpu")
+    with pytest.raises(RunnerUnavailable) as told:
+        registry.candidates("auto", Options("auto", 1, Limits(2000, 10**6, 0)))
+    assert str(told.value).count("OCR_RUNNER=") == 1
+    monkeypatch.setattr(registry, "_is_there", lambda _: False)
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=openvino needs the package openvino: make setup"):
+        registry.candidates("auto", Options("auto", 1, Limits(2000, 10**6, 0)))
+
+
+def test_no_runner_for_cards_is_tried_where_there_is_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia, "has_driver", lambda: False)
+    assert candidates("auto") == ["openvino", "onnx"]
+    with pytest.raises(
+        RunnerUnavailable, match=r"OCR_RUNNER=cuda finds no NVIDIA driver: .*--gpus all.*OCR_DEVICE=cpu"
+    ):
+        candidates("cuda")
+    assert candidates("cuda", device="cpu") == ["cuda"]
+
+
+def test_mmocr_is_taken_only_when_asked_for_and_does_without_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia, "has_driver", lambda: False)
+    assert candidates("mmocr") == candidates("mmocr", device="gpu:1") == ["mmocr"]
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=mmocr-onnx cannot use OCR_DEVICE=gpu"):
+        candidates("mmocr-onnx", device="gpu")
+
+
+def test_auto_keeps_to_the_device() -> None:
+    assert candidates("auto", device="cpu") == ["openvino", "onnx"]
+    assert candidates("auto", device="gpu:1") == ["cuda", "cuda-onnx"]
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=onnx cannot use OCR_DEVICE=gpu: it reads on the CPU"):
+        candidates("onnx", device="gpu")
+
+
+def test_a_runner_without_the_model_is_not_tried(tmp_path: Path) -> None:
+    assert candidates("auto", "ppocrv6") == ["cuda-onnx", "openvino", "onnx"]
+    assert candidates("auto", "ppocrv4") == ["cuda", "openvino", "onnx"]
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=cuda has no OCR_MODEL=ppocrv6: it has ppocrv4"):
+        candidates("cuda", "ppocrv6")
+    assert candidates("cuda", "ppocrv6", folder=tmp_path) == ["cuda"]
+
+
+def test_a_detector_of_mmocr_is_named_beside_the_model() -> None:
+    mmocr = {"det_onnx": "/models/textsnake.onnx", "det_config": "/models/dbnet.py", "recognizer": "ppocr"}
+    wanted = Options("auto", 1, Limits(2000, 10**6, 0), mmocr=mmocr)
+    assert RUNNERS["mmocr-onnx"].reads_with(wanted) == "textsnake + ppocrv6"
+    assert RUNNERS["openvino"].reads_with(wanted) == "ppocrv6"
+    alone = replace(wanted, mmocr=mmocr | {"recognizer": "none"})
+    assert RUNNERS["mmocr"].reads_with(alone) == "dbnet"
+
+
+def test_the_best_model_of_a_runner_is_taken_unless_another_is_wanted(tmp_path: Path) -> None:
+    limits = Limits(2000, 10**6, 0)
+    named = {
+        name: RUNNERS[name].model(Options("auto", 1, limits)) for name in ("cuda", "cuda-onnx", "openvino", "onnx")
+    }
+    assert named == {"cuda": "ppocrv4", "cuda-onnx": "ppocrv6", "openvino": "ppocrv6", "onnx": "ppocrv6"}
+    assert RUNNERS["openvino"].model(Options("ppocrv4", 1, limits)) == "ppocrv4"
+    assert RUNNERS["openvino"].model(Options("auto", 1, limits, tmp_path / "mine")) == "mine"

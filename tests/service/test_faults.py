@@ -1,0 +1,148 @@
+"""What clients see when something goes wrong, and that the next photo is read all the same."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2 as httpx
+import psutil
+import pytest
+
+from ocr.model_files import locate
+from tests.fakes.project import DATA, PICTURES
+from tests.fakes.served import Served, run, taken_in, until_taken_in
+
+RECEIPT = DATA / "receipt.png"
+LARGE = DATA / "large.jpg"
+TEXTS = PICTURES["receipt.png"]
+PATIENCE = 10  # seconds
+IDLE = 2.0
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service that reads one photo at a time, has little room and little patience."""
+    settings = {"OCR_PARALLEL": "1", "OCR_QUEUE": "2", "OCR_TIMEOUT": str(PATIENCE), "SERVER_RESTART_TIME": str(IDLE)}
+    yield from run(tmp_path_factory.mktemp("narrow") / "project", SERVER_DRAIN_TIME="3", **settings)
+
+
+def texts(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200
+    read: list[str] = answer.json()["result"]["texts"]
+    return read
+
+
+def probe(served: Served, path: str) -> int:
+    """The status of a probe, which must not take long whatever goes on."""
+    return httpx.get(f"{served.url}{path}", timeout=2).status_code
+
+
+def test_photos_over_the_bound_are_told_at_once_when_to_come_back(narrow: Served) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: narrow.post("/ocr", LARGE), range(8)))
+    assert {answer.status_code for answer in answers} == {200, 503}
+    read = [answer for answer in answers if answer.status_code == 200]
+    assert len(read) >= 3
+    assert all(answer.json()["result"]["texts"] == PICTURES["large.jpg"] for answer in read)
+    over = [answer for answer in answers if answer.status_code != 200]
+    assert len(over) >= 1
+    for answer in over:
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        assert "OCR_QUEUE" in answer.json()["detail"]
+    metrics = httpx.get(f"{narrow.url}/metrics", headers=narrow.headers).text
+    assert f'mtphotos_ocr_photos_total{{outcome="queue_full"}} {len(over)}.0' in metrics
+    assert texts(narrow.post("/ocr", RECEIPT)) == TEXTS
+
+
+def test_a_child_that_hangs_costs_its_photo_a_504_and_no_other_anything(narrow: Served) -> None:
+    narrow.post("/ocr", RECEIPT)
+    child = narrow.child()
+    child.suspend()
+    with ThreadPoolExecutor(2) as pool:
+        hanging = pool.submit(narrow.post, "/ocr", RECEIPT)
+        while not hanging.done():
+            assert probe(narrow, "/readyz") == probe(narrow, "/livez") == 200  # what comes next will be read
+            time.sleep(0.2)
+    assert hanging.result().status_code == 504
+    assert "OCR_TIMEOUT" in hanging.result().json()["detail"]
+    assert texts(narrow.post("/ocr", RECEIPT)) == TEXTS
+    assert not child.is_running()
+
+
+def test_after_a_while_without_photos_the_memory_is_given_back_whatever_else_is_asked(narrow: Served) -> None:
+    assert texts(narrow.post("/ocr", RECEIPT)) == TEXTS
+    child = narrow.child()
+    end = time.monotonic() + 10 * IDLE
+    while child.is_running() and time.monotonic() < end:
+        assert narrow.post("/check").json()["result"] == "pass"
+        assert httpx.post(f"{narrow.url}/ocr", headers={"api-key": "wrong"}, files={"file": b"x"}).status_code == 401
+        assert narrow.post("/nowhere").status_code == 404
+        time.sleep(0.1)
+    assert not child.is_running()
+    checked = narrow.post("/check").json()
+    assert (checked["loaded"], checked["memory"]["child"]["now"]) == (False, 0)
+    assert checked["memory"]["child"]["peak"] > 100  # MB
+    assert checked["restarts"]["idle"] >= 1
+    assert probe(narrow, "/readyz") == probe(narrow, "/livez") == 200
+    assert texts(narrow.post("/ocr", RECEIPT)) == TEXTS
+    assert narrow.post("/check").json()["loaded"]
+
+
+def test_a_model_that_cannot_be_loaded_is_said_quickly_and_a_restart_loads_it_when_it_is_mended(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "det.onnx").write_bytes(b"no model")
+    (models / "rec.onnx").write_bytes(b"no model")
+    for broken in run(tmp_path / "project", "/livez", OCR_MODEL_DIR=str(models)):
+        for _ in range(2):
+            answer = broken.post("/ocr", RECEIPT)
+            assert answer.status_code == 503
+            assert "cannot be loaded" in answer.json()["detail"]
+            assert int(answer.headers["retry-after"]) > 0
+            assert probe(broken, "/readyz") == 503
+            assert probe(broken, "/livez") == 200
+        files = locate("ppocrv6")
+        shutil.copy(files.detector, models / "det.onnx")
+        shutil.copy(files.recognizer, models / "rec.onnx")
+        assert broken.post("/restart_v2").json() == {"result": "pass"}
+        end = time.monotonic() + 30
+        while probe(broken, "/readyz") != 200 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert texts(broken.post("/ocr", RECEIPT)) == TEXTS
+        assert log_is_discreet(broken)
+
+
+def test_the_service_ends_in_time_even_if_photos_hang(narrow: Served) -> None:
+    narrow.post("/ocr", RECEIPT)
+    family = [narrow.worker(), narrow.child()]
+    narrow.child().suspend()
+    before = taken_in(narrow)
+    with ThreadPoolExecutor(3) as pool:
+        hanging = [pool.submit(narrow.post, "/ocr", RECEIPT) for _ in range(3)]
+        until_taken_in(narrow, before + 3)
+        start = time.monotonic()
+        narrow.process.terminate()
+        while probe(narrow, "/readyz") == 200:
+            time.sleep(0.01)
+        late = narrow.post("/ocr", RECEIPT)
+        assert (late.status_code, probe(narrow, "/livez")) == (503, 200)  # answered, although the service is stopping
+        assert not any(future.done() for future in hanging)
+        answers = [late, *(future.result() for future in hanging)]
+    assert [answer.status_code for answer in answers] == [503] * 4
+    assert all("stopping" in answer.json()["detail"] for answer in answers)
+    narrow.process.wait(20)
+    assert time.monotonic() - start < PATIENCE - 1
+    assert psutil.wait_procs(family, 10)[1] == []
+
+
+def log_is_discreet(served: Served) -> bool:
+    """Whether the log has neither key (but for the line that prints it) nor text (but for prices, which times are)."""
+    log = served.log.read_text("utf-8").replace(f"API key: {served.key}\n", "", 1)
+    return served.key not in log and not any(text in log for text in TEXTS if len(text) > 5)
+
+
+def test_no_fault_has_brought_text_or_key_into_the_log(narrow: Served) -> None:
+    assert log_is_discreet(narrow)

@@ -1,0 +1,23 @@
+"""What the tests of the child process share."""
+
+from pathlib import Path
+
+import pytest
+
+from ocr.types import Limits
+from runners.base import Options
+from runners.registry import RUNNERS, Entry
+from worker import backoff, supervisor
+
+
+@pytest.fixture(autouse=True)
+def _fake_runners(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Colour", "Unloadable", "Crashing", "Hunted", "Endless"):
+        monkeypatch.setitem(RUNNERS, name.lower(), Entry(f"tests.fakes.runner:{name}Runner", ("numpy",)))
+    monkeypatch.setattr(backoff, "PAUSES", tuple(pause / 20 for pause in backoff.PAUSES))
+    monkeypatch.setattr(supervisor, "PATIENCE", 1.0)
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    return Options("none", 1, Limits(max_side=2000, max_pixels=10**6, min_score=0), tmp_path)

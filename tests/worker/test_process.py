@@ -1,0 +1,372 @@
+"""The child process and the reader on top of it, with a runner that is killed on demand."""
+
+import asyncio
+import os
+import re
+import signal
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from logs import log, request_id
+from ocr.errors import OcrError, ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
+from runners.base import Options
+from runners.registry import RUNNERS, Entry
+from tests.fakes import runner as fakes
+from tests.fakes.kept import Noted, without_collector
+from tests.fakes.readers import children, texts, until, with_reader
+from worker.client import Reader
+from worker.process import ProcessDied, RunnerProcess
+from worker.supervisor import Bounds
+
+COLOURS = [(10 * i, 20, 30) for i in range(20)]
+
+
+def test_each_caller_gets_its_own_answer(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        assert await texts(reader, *COLOURS) == [fakes.name(colour) for colour in COLOURS]
+
+    with_reader(options, use, bounds=Bounds(3, 30))
+
+
+def test_photos_are_read_side_by_side_but_not_more_than_allowed(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        started = asyncio.get_running_loop().time()
+        await texts(reader, *[fakes.SLOW] * 4)
+        seconds = asyncio.get_running_loop().time() - started
+        assert seconds >= 2 * fakes.SLOW_SECONDS
+
+    with_reader(options, use)
+
+
+def oom_score_adj(pid: int | str) -> Path:
+    return Path(f"/proc/{pid}/oom_score_adj")
+
+
+@pytest.mark.skipif(not oom_score_adj("self").exists(), reason="there is such a thing on Linux only")
+def test_if_memory_runs_out_the_child_is_the_first_to_go(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        (child,) = children()
+        assert oom_score_adj(child.pid).read_text("ascii").strip() == "1000"
+
+    with_reader(options, use)
+
+
+def test_expected_failures_cross_the_border_as_what_they_are(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        with pytest.raises(UnreadablePhoto, match="no picture"):
+            await reader.read(b"no photo")
+        with pytest.raises(ReadingFailed, match="log has the details"):
+            await reader.read(fakes.photo(fakes.FAILS))
+        with pytest.raises(UnreadablePhoto):
+            await reader.read(b"")
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+
+    with_reader(options, use)
+
+
+def test_what_the_child_logs_names_the_request(options: Options, capfd: pytest.CaptureFixture[str]) -> None:
+    async def use(reader: Reader) -> None:
+        for name in ("first", "second"):
+            request_id.set(name)
+            with pytest.raises(ReadingFailed):
+                await reader.read(fakes.photo(fakes.FAILS))
+
+    with_reader(options, use)
+    logged = re.findall("the runner failed on a photo of 99 bytes request=(.*)", capfd.readouterr().out)
+    assert logged == ["first", "second"]
+
+
+def test_what_libraries_print_is_logged(options: Options, caplog: pytest.LogCaptureFixture) -> None:
+    log.addHandler(caplog.handler)
+
+    async def use(reader: Reader) -> None:
+        await texts(reader, fakes.SAYS)
+        await until(lambda: "says" in caplog.text)
+        log.removeHandler(caplog.handler)
+        assert caplog.messages[-1] == r"the child process says: \u2603\x1b[1m\ufffd, says a library"
+
+    with_reader(options, use)
+
+
+def test_a_restart_loses_nothing_and_the_old_process_ends(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        (old,) = children()
+        reading = asyncio.gather(*(reader.read(fakes.photo(fakes.SLOW)) for _ in range(5)))
+        await asyncio.sleep(fakes.SLOW_SECONDS / 2)
+        reader.restart()
+        reader.restart()  # two at once are one
+        assert [read.lines[0].text for read in await reading] == [fakes.name(fakes.SLOW)] * 5
+        await asyncio.to_thread(psutil.wait_procs, [old], 10)
+        assert not old.is_running()
+        assert len(children()) == 1
+
+    with_reader(options, use)
+
+
+def test_photos_in_flight_in_a_process_that_dies_are_read_again(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        reading = asyncio.gather(*(reader.read(fakes.photo(fakes.SLOW)) for _ in range(4)))
+        await asyncio.sleep(fakes.SLOW_SECONDS / 2)
+        children()[0].kill()
+        assert [read.lines[0].text for read in await reading] == [fakes.name(fakes.SLOW)] * 4
+
+    with_reader(options, use)
+
+
+def test_a_photo_that_kills_once_is_read(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        assert await texts(reader, fakes.KILLS_ONCE) == [fakes.name(fakes.KILLS_ONCE)]
+
+    with_reader(options, use)
+
+
+def test_a_photo_that_kills_twice_is_unreadable_and_the_next_is_read(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        with pytest.raises(UnreadablePhoto, match="crashed the reader or took all memory, twice"):
+            await reader.read(fakes.photo(fakes.KILLS))
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+
+    with_reader(options, use)
+
+
+def test_a_caller_that_goes_away_leaves_its_place_to_the_next(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        gone = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
+        waiting = asyncio.create_task(reader.read(fakes.photo((9, 9, 9))))
+        await until(lambda: (reader.state().reading, reader.state().waiting) == (1, 1))
+        await asyncio.sleep(fakes.SLOW_SECONDS / 5)
+        gone.cancel()
+        waiting.cancel()
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+
+    with_reader(options, use, bounds=Bounds(1, 30))
+
+
+def test_the_next_runner_is_tried_and_remembered(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+        assert reader.state().runner == "colour"
+        assert reader.state().why.startswith("unloadable cannot be loaded: no paint here; crashing died")
+        assert reader.state().why.endswith("; colour could be loaded")
+        assert reader.state().device == "paint box"
+        assert reader.state().ready
+
+    with_reader(options, use, "unloadable", "crashing", "colour")
+
+
+def test_a_runner_that_was_killed_while_it_loaded_is_tried_again_and_no_other(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+        assert reader.state().runner == "hunted"
+        assert reader.state().why == "hunted could be loaded"
+
+    with_reader(options, use, "hunted", "colour")
+
+
+def test_no_runner_at_all_says_why_each_time(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        for _ in range(2):
+            with pytest.raises(
+                RunnerUnavailable, match=r"unloadable cannot be loaded: no paint.*crashing died .*code -\d"
+            ):
+                await reader.read(fakes.photo((1, 2, 3)))
+        assert not reader.state().ready
+
+    with_reader(options, use, "unloadable", "crashing")
+
+
+def test_a_failed_restart_leaves_the_old_process_in_service(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
+        reader.restart()
+        await asyncio.sleep(1)
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+
+    with_reader(options, use)
+
+
+def test_the_child_ignores_the_signals_that_are_meant_for_the_service(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        reading = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
+        await asyncio.sleep(fakes.SLOW_SECONDS / 2)
+        (child,) = children()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            child.send_signal(number)
+        assert (await reading).lines[0].text == fakes.name(fakes.SLOW)
+
+    with_reader(options, use)
+
+
+def test_the_child_does_not_outlive_the_service(options: Options) -> None:
+    async def run() -> RunnerProcess:
+        return await RunnerProcess.start("colour", options, slots=1)
+
+    reader, writer = os.pipe()
+    service = os.fork()
+    if service == 0:
+        os.close(reader)
+        asyncio.run(run())
+        os.write(writer, str(children()[0].pid).encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.close(writer)
+    os.waitpid(service, 0)
+    child = int(os.read(reader, 20))
+    os.close(reader)
+    if psutil.pid_exists(child):
+        psutil.wait_procs([psutil.Process(child)], 10)
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_key_is_not_in_the_childs_environment(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("api_auth_key", "a secret")  # settings are read in any case
+
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        assert "API_AUTH_KEY" not in {name.upper() for name in children()[0].environ()}
+
+    with_reader(options, use)
+
+
+def test_a_killed_process_says_so(options: Options) -> None:
+    async def run() -> None:
+        process = await RunnerProcess.start("colour", options, slots=1)
+        process.kill()
+        with pytest.raises(ProcessDied):
+            await process.read(fakes.photo((1, 2, 3)), 30)
+        await process.close()
+
+    asyncio.run(run())
+
+
+def test_innocent_photos_beside_two_killers_are_read(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        colours = [fakes.KILLS, fakes.SLOW, fakes.KILLS, (1, 2, 3)]
+        answers = await asyncio.gather(
+            *(reader.read(fakes.photo(colour)) for colour in colours), return_exceptions=True
+        )
+        assert [isinstance(answer, UnreadablePhoto) for answer in answers] == [True, False, True, False]
+
+    with_reader(options, use)
+
+
+def test_the_death_of_an_idle_process_is_held_against_no_photo(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        (child,) = children()
+        child.kill()
+        await asyncio.to_thread(child.wait, 10)
+        assert not reader.state().loaded
+        assert reader.state().ready  # the next photo starts another
+        assert await texts(reader, fakes.KILLS_ONCE) == [fakes.name(fakes.KILLS_ONCE)]
+
+    with_reader(options, use)
+
+
+def test_a_photo_over_the_time_limit_ends_and_takes_no_other_along(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        slow = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
+        await asyncio.sleep(fakes.SLOW_SECONDS / 5)
+        assert await texts(reader, (1, 2, 3), (4, 5, 6)) == ["#010203", "#040506"]
+        with pytest.raises(ReadingTimedOut, match="OCR_TIMEOUT"):
+            await slow
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+
+    with_reader(options, use, bounds=Bounds(2, fakes.SLOW_SECONDS / 2))
+
+
+def test_time_spent_waiting_for_the_memory_that_others_fill_is_not_reading(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        large = fakes.photo(fakes.SLOW, size=(1000, 600))  # two are more pixels than may be in memory at once
+        started = asyncio.get_running_loop().time()
+        read = await asyncio.gather(*(reader.read(large) for _ in range(3)))
+        assert [reading.lines[0].text for reading in read] == [fakes.name(fakes.SLOW)] * 3
+        assert asyncio.get_running_loop().time() - started >= 3 * fakes.SLOW_SECONDS
+
+    with_reader(options, use, bounds=Bounds(3, 1.8 * fakes.SLOW_SECONDS))
+
+
+def test_a_hanging_process_does_not_stop_a_restart(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        (child,) = children()
+        child.suspend()
+        hanging = asyncio.create_task(reader.read(fakes.photo((9, 9, 9))))
+        await asyncio.sleep(0.1)
+        reader.restart()
+        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+        with pytest.raises(ReadingTimedOut):
+            await hanging
+
+    with_reader(options, use, bounds=Bounds(2, 0.8))
+
+
+def test_an_upload_of_60_mb_arrives_even_if_the_process_is_frozen_on_the_way(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        await reader.start()
+        (child,) = children()
+        reading = asyncio.create_task(reader.read(fakes.photo((1, 2, 3)) + bytes(60_000_000)))
+        for _ in range(5):
+            await asyncio.sleep(0.005)
+            child.suspend()
+            await asyncio.sleep(0.005)
+            child.resume()
+        assert (await reading).lines[0].text == "#010203"
+        assert children() == [child]
+
+    with_reader(options, use)
+
+
+def test_a_process_that_no_thread_can_be_started_for_is_refused_and_ends(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def use() -> None:
+        monkeypatch.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(RunnerUnavailable, match="can't start new thread"):
+            await RunnerProcess.start("colour", options, slots=1)
+        assert children() == []
+
+    asyncio.run(use())
+
+
+def test_no_file_descriptor_is_left_behind_by_restarts(options: Options) -> None:
+    async def use(reader: Reader) -> None:
+        async def restarted() -> int:
+            before = children()
+            reader.restart()
+            await asyncio.to_thread(psutil.wait_procs, before, 10)
+            await texts(reader, (1, 2, 3))
+            await asyncio.sleep(0.2)
+            return psutil.Process().num_fds()
+
+        await reader.start()
+        first = await restarted()
+        assert [await restarted() for _ in range(3)] == [first] * 3
+
+    with_reader(options, use)
+
+
+@pytest.mark.parametrize("colour", [fakes.FAILS, fakes.HUNGRY, fakes.KILLS])
+def test_a_photo_that_failed_is_kept_by_nobody(options: Options, colour: fakes.Colour) -> None:
+    async def use(reader: Reader) -> None:
+        freed = Noted.freed
+        with pytest.raises(OcrError):
+            await reader.read(Noted(fakes.photo(colour)))
+        await asyncio.wait_for(until(lambda: Noted.freed > freed), 2)
+
+    with without_collector():
+        with_reader(options, use)

@@ -1,0 +1,1 @@
+"""The process that holds the model, from both sides: the service, and the process itself."""
