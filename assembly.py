@@ -4,24 +4,24 @@ from api.uploads import Uploads
 from options import options
 from runners.registry import candidates
 from settings import Settings
-from worker.client import Reader
-from worker.supervisor import Bounds
+from worker.client import WorkerClient
+from worker.supervisor import WorkerLimits
 
 
-def reader(settings: Settings) -> Reader:
+def reader(settings: Settings) -> WorkerClient:
     """The reader, not yet started.
 
     Raises:
         RunnerUnavailable: none can be had; the message says what to do.
     """
-    bounds = Bounds(
+    bounds = WorkerLimits(
         parallel=settings.ocr_parallel,
         timeout=settings.ocr_timeout,
         idle=settings.server_restart_time,
         memory=settings.ocr_memory_limit_mb * 10**6,
     )
     made_with = options(settings)
-    return Reader(candidates(settings.ocr_runner, made_with), made_with, bounds)
+    return WorkerClient(candidates(settings.ocr_runner, made_with), made_with, bounds)
 
 
 def uploads(settings: Settings) -> Uploads:

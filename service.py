@@ -26,7 +26,7 @@ from api import (
     schemas,
 )
 from api.access_log import AccessLog
-from api.graceful_shutdown import Drain
+from api.graceful_shutdown import GracefulShutdown
 from api.uploads import unless_gone
 from auth import ApiKeyMiddleware
 from ocr.errors import RunnerUnavailable
@@ -70,7 +70,7 @@ class OcrService:
     def __init__(self) -> None:
         self._reader = assembly.reader(SETTINGS)
         self._uploads = assembly.uploads(SETTINGS)
-        self._drain = Drain(SETTINGS.server_drain_time)
+        self._drain = GracefulShutdown(SETTINGS.server_drain_time)
 
     @bentoml.on_deployment
     @staticmethod

@@ -20,7 +20,7 @@ class Stopping(Refused):
         super().__init__(503, "the service is stopping; send this photo again when it is back")
 
 
-class Drain:
+class GracefulShutdown:
     """Gives the requests that are under way when the service is told to stop `seconds` for their answers.
 
     The server would wait for them without a limit: a photo that takes minutes, or a sender that has stopped in the

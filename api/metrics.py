@@ -23,7 +23,7 @@ PHOTOS = Counter("mtphotos_ocr_photos", "Photos sent to /ocr, by what became of 
 LINES = Counter("mtphotos_ocr_lines", "Lines of text found.")
 STAGES = Histogram(
     "mtphotos_ocr_stage_seconds",
-    "Seconds that a photo spent in each stage: wait (for its turn), decode, first_look, detect, recognize.",
+    "Seconds that a photo spent in each stage: wait (for its turn), decode, coarse, detect, recognize.",
     ["stage"],
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
 )

@@ -15,7 +15,7 @@ from options import options
 from runners.base import Runner
 from runners.registry import RUNNERS, candidates, make
 from settings import Settings
-from worker.pixel_budget import PixelGate, pixels
+from worker.pixel_budget import PixelBudget, pixels
 
 log = logging.getLogger("mtphotos_ocr.ase")
 
@@ -68,7 +68,7 @@ class Loaded:
 
     runner: Runner
     settings: Settings
-    gate: PixelGate
+    gate: PixelBudget
     answer: Callable[[Sequence[TextLine]], object]
 
     @classmethod
@@ -85,7 +85,7 @@ class Loaded:
             except Exception:
                 log.exception("%s cannot be loaded", name)
             else:
-                return cls(runner, settings, PixelGate(wanted.limits.max_pixels), answer)
+                return cls(runner, settings, PixelBudget(wanted.limits.max_pixels), answer)
         raise RunnerUnavailable(f"none of these can be loaded: {', '.join(names)}")
 
 

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from benchmarks import photos
 from benchmarks.photos import LabelledPhoto
-from benchmarks.readers import READERS, Reader
+from benchmarks.readers import READERS, WorkerClient
 from benchmarks.scoring import Line, Score, add_photo
 from benchmarks.served import ROOT, sampled, served
 
@@ -66,7 +66,7 @@ class Result:
         return sum(share * self.mean(name) for name, share in known.items()) / sum(known.values())
 
 
-_reader: Reader
+_reader: WorkerClient
 
 
 def _load(name: str) -> None:

@@ -12,10 +12,10 @@ from runners import nvidia
 from runners.base import Options
 from runners.registry import RUNNERS, make
 
-Reader = Callable[[Path], list[Line]]
+WorkerClient = Callable[[Path], list[Line]]
 
 
-def ours(runner: str, model: str) -> Reader:
+def ours(runner: str, model: str) -> WorkerClient:
     """One of our runners, called in this process; those for cards on the CPU if there is no card."""
     device = None if nvidia.has_driver() else "cpu"
     options = Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5), device=device)
@@ -29,7 +29,7 @@ def ours(runner: str, model: str) -> Reader:
     return read
 
 
-def rapidocr(engine: str, **options: object) -> Reader:
+def rapidocr(engine: str, **options: object) -> WorkerClient:
     """rapidocr.RapidOCR() with PP-OCRv6 small on one of its engines."""
     import rapidocr as library
 
@@ -46,7 +46,7 @@ def rapidocr(engine: str, **options: object) -> Reader:
     return read
 
 
-def rapidocr_v4(package: str) -> Reader:
+def rapidocr_v4(package: str) -> WorkerClient:
     """The RapidOCR() of rapidocr_onnxruntime, rapidocr_openvino or rapidocr_paddle, PP-OCRv4 mobile."""
     reader = importlib.import_module(package).RapidOCR()
 
@@ -57,7 +57,7 @@ def rapidocr_v4(package: str) -> Reader:
     return read
 
 
-def paddleocr() -> Reader:
+def paddleocr() -> WorkerClient:
     """paddleocr.PaddleOCR() of PaddleOCR 2 with the same models; the package is not among the pinned ones."""
     from paddleocr import PaddleOCR
 
@@ -90,7 +90,7 @@ def lines(polygons: Iterable[Any], texts: Iterable[str]) -> Iterable[Line]:
         yield Line((min(xs), min(ys), max(xs), max(ys)), text)
 
 
-READERS: dict[str, Callable[[], Reader]] = {
+READERS: dict[str, Callable[[], WorkerClient]] = {
     "openvino-ppocrv6": lambda: ours("openvino", "ppocrv6"),
     "onnx-ppocrv6": lambda: ours("onnx", "ppocrv6"),
     "openvino-ppocrv4": lambda: ours("openvino", "ppocrv4"),

@@ -82,7 +82,7 @@ def statistics(path: Path, batches: list[Batch], *, alone: bool) -> dict[str, in
     To quantize such an input is a step of its own where the engine does not know the shapes beforehand, and takes as
     long as it saves.
     """
-    model = openvino_rewrites.without_dead_channels(openvino.Core().read_model(path))
+    model = openvino_rewrites.prune_channels(openvino.Core().read_model(path))
     nodes = [node for node in int8.convolutions(model) if not alone or len(users(node.input_value(0))) == 1]
     over_map = np.array([0, 2, 3])
     values = [node.input_value(0) for node in nodes]

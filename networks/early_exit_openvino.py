@@ -12,7 +12,7 @@ from networks.openvino_rewrites import origin
 ALL = 1 << 20  # rows, more than there are; without AVX2, OpenVINO chooses in float32, where 2**31 - 1 turns negative
 
 
-def ending_early(model: openvino.Model, plane: Plane) -> openvino.Model:
+def add_early_exit(model: openvino.Model, plane: Plane) -> openvino.Model:
     """A detector that answers a map without rows if no place is on the plane's positive side; and the places' sides.
 
     Its second half is then given maps without rows, and OpenVINO passes over operations that are given nothing. The

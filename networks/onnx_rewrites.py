@@ -18,17 +18,17 @@ Takers = Mapping[str, Sequence[onnx.NodeProto]]
 """As of Graph.takers()."""
 
 
-def without_dead_channels(model: onnx.ModelProto) -> onnx.ModelProto:
+def prune_channels(model: onnx.ModelProto) -> onnx.ModelProto:
     """A network without the channels between two convolutions that are zero whatever it is given."""
     graph = Graph(model.graph)
     takers = graph.takers()
     for node in graph.nodes("Conv"):
         with suppress(ValueError):  # not of that kind
-            _drop_dead_channels(graph, takers, node)
+            _drop_pruned_channels(graph, takers, node)
     return model
 
 
-def _drop_dead_channels(graph: Graph, takers: Takers, first: onnx.NodeProto) -> None:
+def _drop_pruned_channels(graph: Graph, takers: Takers, first: onnx.NodeProto) -> None:
     """Take the channels that are zero from a convolution, its bias, and the convolution behind it."""
     _, weights = first.input
     (biased,) = takers[first.output[0]]
@@ -68,7 +68,7 @@ def _group(convolution: onnx.NodeProto) -> int:
     return next((value.i for value in convolution.attribute if value.name == "group"), 1)
 
 
-def ending_early(model: onnx.ModelProto, plane: Plane) -> onnx.ModelProto:
+def add_early_exit(model: onnx.ModelProto, plane: Plane) -> onnx.ModelProto:
     """A detector that answers an empty map if no place is on the plane's positive side; and the places' sides."""
     taken = {node.name: node.input[0] for node in Graph(model.graph).nodes("Conv")}
     maps = [taken[name] for name in plane.weights]

@@ -34,7 +34,7 @@ class _Doubling:
     end: openvino.Output
 
 
-def without_transposed_convolutions(model: openvino.Model) -> openvino.Model:
+def replace_transposed_convolutions(model: openvino.Model) -> openvino.Model:
     """A detector whose head works at a quarter of the size and puts the pixels in their places at the end.
 
     DB's head (Liao et al. 2019, https://arxiv.org/abs/1911.08947) doubles the map twice, each time by a
@@ -68,7 +68,7 @@ def without_transposed_convolutions(model: openvino.Model) -> openvino.Model:
     return model
 
 
-def excited_at_once(model: openvino.Model) -> openvino.Model:
+def fuse_squeeze_excitation(model: openvino.Model) -> openvino.Model:
     """A detector that computes x * (1 + g) where it computed x + x * g, with a gate g for each channel of a map x."""
     for node in model.get_ordered_ops():
         if node.get_type_name() == "Add":
@@ -82,7 +82,7 @@ def excited_at_once(model: openvino.Model) -> openvino.Model:
     return model
 
 
-def without_dead_channels(model: openvino.Model) -> openvino.Model:
+def prune_channels(model: openvino.Model) -> openvino.Model:
     """A network without the channels between two convolutions that are zero whatever it is given.
 
     Where training makes weights smaller that are of no use, these vanish: five in eight of the channels inside the
@@ -91,12 +91,12 @@ def without_dead_channels(model: openvino.Model) -> openvino.Model:
     for node in model.get_ordered_ops():
         if node.get_type_name() == "Convolution":
             with suppress(ValueError):  # not of that kind
-                _drop_dead_channels(node)
+                _drop_pruned_channels(node)
     model.validate_nodes_and_infer_types()
     return model
 
 
-def _drop_dead_channels(first: openvino.Node) -> None:
+def _drop_pruned_channels(first: openvino.Node) -> None:
     """Take the channels that are zero from a convolution, its bias, and the convolution behind it."""
     (target,) = first.output(0).get_target_inputs()
     biased = target.get_node()
@@ -131,7 +131,7 @@ def _behind(biased: openvino.Node) -> openvino.Node:
     return end
 
 
-def without_concatenations(model: openvino.Model) -> openvino.Model:
+def replace_concatenations(model: openvino.Model) -> openvino.Model:
     """A network that adds up convolutions of several maps where it laid these on one another for a single one.
 
     On one another they take as much memory once more. For floats of 32 bits only: the sums are rounded once more too.

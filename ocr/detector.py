@@ -11,7 +11,7 @@ import pyclipper
 from numpy.typing import NDArray
 
 from ocr import geometry
-from ocr.types import Look, Pixels, Polygon, Sight
+from ocr.types import DetectorNetwork, DetectorOutput, Pixels, Polygon
 
 TEXT_PROBABILITY = 0.3  # a pixel above it is text: these are RapidOCR's values, which the models were tuned with
 MEAN_PROBABILITY = 0.5  # of a region's pixels; below it the region is no text
@@ -38,7 +38,7 @@ class Region(NamedTuple):
 class Detector:
     """Finds what looks like lines of text in a picture."""
 
-    def __init__(self, network: Look) -> None:
+    def __init__(self, network: DetectorNetwork) -> None:
         self._network = network
 
     def __call__(self, pixels: Pixels, scale: float) -> list[Region] | None:
@@ -49,7 +49,7 @@ class Detector:
         return self.glance(pixels, scale)[0]
 
     def glance(self, pixels: Pixels, scale: float) -> tuple[list[Region] | None, NDArray[np.float32]]:
-        """The same, and the signs of text in equal parts of the picture (Sight's)."""
+        """The same, and the signs of text in equal parts of the picture (DetectorOutput's)."""
         height, width = pixels.shape[:2]
         scale = side_of(max(width, height) * scale) / max(width, height)
         size = tuple(max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (width, height))
@@ -63,7 +63,7 @@ class Detector:
         found = [(np.clip(np.round(polygon * factors), 0, inside), mean) for polygon, mean in regions(probability)]
         return [Region(*region) for region in found], signs
 
-    def _sight(self, pixels: Pixels) -> Sight:
+    def _sight(self, pixels: Pixels) -> DetectorOutput:
         """What the network makes of a picture; large ones are cut across their longer side."""
         axis = 0 if pixels.shape[0] >= pixels.shape[1] else 1
         probabilities = []
@@ -77,7 +77,7 @@ class Detector:
             probabilities.append(_own(drawn, axis, start, end, own))
             signs.append(_own(sight.signs, axis, start, end, own))
         probability = np.zeros((0, 0), np.float32) if all(ended_early) else np.concatenate(probabilities, axis)
-        return Sight(probability, np.concatenate(signs, axis))
+        return DetectorOutput(probability, np.concatenate(signs, axis))
 
 
 def _own(values: NDArray[np.float32], axis: int, start: int, end: int, own: slice) -> NDArray[np.float32]:

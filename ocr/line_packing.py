@@ -23,7 +23,7 @@ its lines has, at most a line per NARROW: the most probable class and its probab
 (T,). Safe to call from several threads at once."""
 
 
-class RowRecognizer:
+class PackedLineRecognizer:
     """Reads the text of cut-out lines; class 0 of `network` is CTC's blank, class i is charset[i - 1]."""
 
     def __init__(self, network: RowNetwork, charset: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ USUAL = 0.75  # of that, that the parts have on the average: less leaves more ch
 WORD_GAP = 0.25  # heights
 
 
-class InParts:
+class LineSplitter:
     """A recognizer of lines of any length; safe to call from several threads at once if what it is made of is."""
 
     def __init__(self, recognizer: Recognize) -> None:

@@ -18,7 +18,7 @@ class _Call:
     texts: list[tuple[str, float]] | None = None
 
 
-class Together:
+class MicroBatcher:
     """A recognizer whose batches hold lines of several photos: a card reads a full one in the time of a sparse one.
 
     While it reads, the calls of other threads gather; the first of them to have its turn reads them all.

@@ -6,8 +6,8 @@ import numpy as np
 
 from ocr import geometry
 from ocr.decoding import Photo
-from ocr.line_splitting import InParts
-from ocr.search import WholePhoto
+from ocr.line_splitting import LineSplitter
+from ocr.search import WholePhotoSearch
 from ocr.types import Limits, Pixels, Polygon, Reading, Recognize, TextLine
 
 UNSURE = 0.8  # a line with a lower score may stand on its head, so it is read a second time, turned
@@ -30,7 +30,7 @@ class Pipeline:
 
     def __init__(self, finder: Find, recognizer: Recognize, limits: Limits) -> None:
         self._finder = finder
-        self._recognizer = InParts(recognizer)
+        self._recognizer = LineSplitter(recognizer)
         self._limits = limits
 
     def read(self, data: bytes) -> Reading:
@@ -85,10 +85,10 @@ class Pipeline:
         return len(better)
 
 
-class Outliner:
+class DetectionPipeline:
     """Finds the lines in photos and does not read them; safe to call from several threads at once."""
 
-    def __init__(self, finder: WholePhoto, limits: Limits) -> None:
+    def __init__(self, finder: WholePhotoSearch, limits: Limits) -> None:
         self._finder = finder
         self._limits = limits
 

@@ -77,7 +77,7 @@ class Recognizer:
         return 1 << (most.bit_length() - 1)
 
 
-class NarrowRecognizer(Recognizer):
+class UnpaddedRecognizer(Recognizer):
     """The same with a network that reads a short line as it is, and an engine to which a new shape is nothing new."""
 
     def _width(self, crop: Pixels) -> int:

@@ -44,7 +44,7 @@ class Window(NamedTuple):
     scale: float
 
 
-class Finder:
+class Search:
     """Finds the lines of text in a photo.
 
     `glancer` tells at GLANCE whether there is text at all. If it is not the detector itself, or None, the detector
@@ -85,7 +85,7 @@ class Finder:
                 break
             scale = _glance_scale(photo, side)
             photo = self._decode(data, reading, round(photo.longer * scale), photo)
-            with reading.stage("first_look"):
+            with reading.stage("coarse"):
                 seen, signs = glancer.glance(photo.pixels, scale * photo.scale[0])
             if seen is None or (seen and _found_all(photo, seen, signs, scale)):
                 break
@@ -172,7 +172,7 @@ class Finder:
         return [Region(polygon + corner, probability) for polygon, probability in found]
 
 
-class WholePhoto:
+class WholePhotoSearch:
     """Finds the lines of text in a photo with a detector that looks at the whole of it, once, at a size of its own."""
 
     def __init__(self, detector: Callable[[Pixels], list[Region]], limits: Limits) -> None:
@@ -180,12 +180,12 @@ class WholePhoto:
         self._limits = limits
 
     def __call__(self, data: bytes, reading: Reading) -> tuple[Photo, list[Polygon]]:
-        """As Finder's."""
+        """As Search's."""
         photo, found = self.regions(data, reading)
         return photo, [region.polygon for region in found]
 
     def outline(self, polygon: Polygon) -> Polygon:
-        """As Finder's: the polygon itself."""
+        """As Search's: the polygon itself."""
         return polygon
 
     def regions(self, data: bytes, reading: Reading) -> tuple[Photo, list[Region]]:

@@ -65,7 +65,7 @@ class TextSnake:
 
 
 def _filled(places: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Places without their holes."""
+    """FairSlots without their holes."""
     around = cv2.copyMakeBorder(places, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     outside = cv2.floodFill(around.copy(), None, (0, 0), 1)[1]
     return np.where(outside == 0, 1, around)[1:-1, 1:-1].astype(np.uint8)

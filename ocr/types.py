@@ -17,7 +17,7 @@ Polygon = NDArray[np.float32]
 points around a line that is bent."""
 
 
-class Sight(NamedTuple):
+class DetectorOutput(NamedTuple):
     """What a detector's network makes of a picture.
 
     `probability` of text per pixel, (H, W) in 0..1; empty if there is surely none. `signs` of it, (h, w) for h times w
@@ -29,7 +29,7 @@ class Sight(NamedTuple):
     signs: NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
 
 
-Look = Callable[[Pixels], Sight]
+DetectorNetwork = Callable[[Pixels], DetectorOutput]
 """One pass of a detector's network over pixels whose H and W are multiples of 32. Safe to call from several threads at
 once."""
 
@@ -62,8 +62,8 @@ class Limits:
 class TextLine:
     """One line of text as it was read.
 
-    `text` is blank only where lines are found and not read (ocr.pipeline.Outliner). `score`, 0-1, is the recognizer's
-    mean probability per character; there, the detector's.
+    `text` is blank only where lines are found and not read (ocr.pipeline.DetectionPipeline). `score`, 0-1, is the mean
+    probability per character that the recognizer gives; without one, the detector's.
     """
 
     polygon: Polygon
@@ -87,7 +87,7 @@ def box(polygon: Polygon) -> tuple[float, float, float, float]:
 class Reading:
     """What was read in a photo: its lines in reading order, and the seconds that each stage took.
 
-    Stages are `decode`, `first_look`, `detect` and `recognize`; one that did not take place is not there. `size` is
+    Stages are `decode`, `coarse`, `detect` and `recognize`; one that did not take place is not there. `size` is
     width and height of the upright photo in pixels, which the polygons are within.
     """
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ocr.errors import RunnerUnavailable
 from ocr.model_files import PADDLE, package
 from ocr.recognizer import HEIGHT, TRAINED_WIDTH
-from ocr.types import Look
+from ocr.types import DetectorNetwork
 from runners.base import Options
 from runners.gpu import CardRunner
 from runners.pipeline import Network, OpenRecognizer, best_classes, look
@@ -62,7 +62,7 @@ class CudaRunner(CardRunner):
         if paddle.device.get_cudnn_version() is None:
             raise RunnerUnavailable("PaddlePaddle cannot find cuDNN: make setup TARGET=cuda installs the one it needs")
 
-    def open_detector(self, path: Path) -> Look:
+    def open_detector(self, path: Path) -> DetectorNetwork:
         network = self._network(path)
         return look(lambda batch: [network(batch)])
 

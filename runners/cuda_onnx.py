@@ -5,7 +5,7 @@ from pathlib import Path
 import onnxruntime
 
 from ocr.errors import RunnerUnavailable
-from ocr.types import Look
+from ocr.types import DetectorNetwork
 from runners.gpu import CardRunner
 from runners.onnx import OnnxRunner
 from runners.pipeline import look
@@ -22,7 +22,7 @@ class CudaOnnxRunner(CardRunner, OnnxRunner):
             self.device = f"CUDA {onnxruntime.cuda_version}, gpu:{self.card}"
         super().load()
 
-    def open_detector(self, path: Path) -> Look:
+    def open_detector(self, path: Path) -> DetectorNetwork:
         return look(self.outputs(self.session(path)))  # whole: what pays on a card was not measured
 
     def session(self, model: Path | bytes) -> onnxruntime.InferenceSession:

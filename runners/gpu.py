@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ocr.micro_batching import Together
+from ocr.micro_batching import MicroBatcher
 from ocr.recognizer import WIDEST_BATCH, Recognizer
 from ocr.types import Recognize
 from runners.base import Options
@@ -27,4 +27,4 @@ class CardRunner(PipelineRunner):
         opened = self.open_recognizer(path)
         # alike=0: what a line reads as does not depend on the lines of other photos that it shares a batch with
         widest = WIDEST_BATCH if self.card is None else FULL_BATCH
-        return Together(Recognizer(opened.network, opened.charset, widest=widest, alike=0))
+        return MicroBatcher(Recognizer(opened.network, opened.charset, widest=widest, alike=0))

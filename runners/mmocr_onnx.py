@@ -7,8 +7,8 @@ from ocr.detector import Region
 from ocr.errors import RunnerUnavailable
 from ocr.mmocr import MmocrDetector, Recipe
 from ocr.model_files import locate
-from ocr.pipeline import Outliner, Pipeline
-from ocr.search import WholePhoto
+from ocr.pipeline import DetectionPipeline, Pipeline
+from ocr.search import WholePhotoSearch
 from ocr.types import Pixels, Recognize
 from runners.onnx import OnnxRunner
 
@@ -16,11 +16,11 @@ from runners.onnx import OnnxRunner
 class MmocrOnnxRunner(OnnxRunner):
     """A detector of MMOCR, and PP-OCR's recognizer or none."""
 
-    def pipeline(self) -> Pipeline | Outliner:
-        finder = WholePhoto(self.mmocr_detector(), self._options.limits)
+    def pipeline(self) -> Pipeline | DetectionPipeline:
+        finder = WholePhotoSearch(self.mmocr_detector(), self._options.limits)
         recognizer = self._options.mmocr.get("recognizer", "ppocr")
         if recognizer == "none":
-            return Outliner(finder, self._options.limits)
+            return DetectionPipeline(finder, self._options.limits)
         if recognizer == "mmocr":
             return Pipeline(finder, self.mmocr_recognizer(), self._options.limits)
         files = locate(self._options.model, self._options.model_dir)

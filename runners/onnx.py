@@ -8,8 +8,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from networks import blank_skipping, early_exit, padding
-from ocr.recognizer import NarrowRecognizer
-from ocr.types import Look, Recognize
+from ocr.recognizer import UnpaddedRecognizer
+from ocr.types import DetectorNetwork, Recognize
 from runners.pipeline import Network, OpenRecognizer, Outputs, PipelineRunner, best_classes, charset, look
 
 ALIKE = 48  # pixels; for ONNX Runtime so many more are another pass
@@ -21,13 +21,13 @@ Guides = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
 class OnnxRunner(PipelineRunner):
     """ONNX Runtime's CPU provider."""
 
-    def open_detector(self, path: Path) -> Look:
+    def open_detector(self, path: Path) -> DetectorNetwork:
         plane = early_exit.plane(path)
         if plane is None:
             return look(self.outputs(self.session(path)))
         from networks import graph, onnx_rewrites  # noqa: PLC0415 - as below
 
-        model = onnx_rewrites.ending_early(onnx_rewrites.without_dead_channels(graph.read(path)), plane)
+        model = onnx_rewrites.add_early_exit(onnx_rewrites.prune_channels(graph.read(path)), plane)
         return look(self.outputs(self.session(model.SerializeToString())))
 
     def open_recognizer(self, path: Path) -> OpenRecognizer:
@@ -45,7 +45,7 @@ class OnnxRunner(PipelineRunner):
         lines, last = (self.session(part.SerializeToString()) for part in unpadded.split(model))
         columns = self.network(lines, lambda batch: unpadded.guides(path, len(batch), batch.shape[3]))
         classes = blank_skipping.skipping(best_classes(self.network(last), characters), blank_skipping.plane(path))
-        return NarrowRecognizer(lambda batch: classes(columns(batch)), characters, alike=ALIKE)
+        return UnpaddedRecognizer(lambda batch: classes(columns(batch)), characters, alike=ALIKE)
 
     def session(self, model: Path | bytes) -> onnxruntime.InferenceSession:
         """An ONNX file, or what would be in one, loaded."""

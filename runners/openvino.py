@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from networks import blank_skipping, early_exit, early_exit_openvino, int8, openvino_rewrites, packed_lines, padding
-from ocr.line_packing import WIDTHS, RowRecognizer
-from ocr.types import BestClasses, Look, Pixels, Recognize, Sight
+from ocr.line_packing import WIDTHS, PackedLineRecognizer
+from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Pixels, Recognize
 from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner, charset
 
@@ -30,20 +30,22 @@ class OpenVinoRunner(PipelineRunner):
         super().load()
         self.device = self._core.get_property("CPU", "FULL_DEVICE_NAME")
 
-    def open_detector(self, path: Path) -> Look:
-        model = openvino_rewrites.excited_at_once(openvino_rewrites.without_transposed_convolutions(self._read(path)))
+    def open_detector(self, path: Path) -> DetectorNetwork:
+        model = openvino_rewrites.fuse_squeeze_excitation(
+            openvino_rewrites.replace_transposed_convolutions(self._read(path))
+        )
         if plane := early_exit.plane(path):
-            model = early_exit_openvino.ending_early(model, plane)
+            model = early_exit_openvino.add_early_exit(model, plane)
         build = PrePostProcessor(model)
         build.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
         build.input().model().set_layout(openvino.Layout("NCHW"))
         build.input().preprocess().convert_element_type(openvino.Type.f32).mean(127.5).scale(127.5)
         request = self._compile(build.build(), DETECTOR_CACHE)
 
-        def network(pixels: Pixels) -> Sight:
+        def network(pixels: Pixels) -> DetectorOutput:
             with self._cores:
                 found = request.infer({0: pixels[np.newaxis]}, share_inputs=True)
-            return Sight(*(value[0, 0] for value in found.values()))
+            return DetectorOutput(*(value[0, 0] for value in found.values()))
 
         return network
 
@@ -67,7 +69,7 @@ class OpenVinoRunner(PipelineRunner):
                 (best,), (probability,) = classes(columns)
             return best, probability
 
-        return RowRecognizer(network, characters)
+        return PackedLineRecognizer(network, characters)
 
     def _open_rows(self, model: openvino.Model, path: Path, width: int) -> openvino.InferRequest:
         model = model.clone()  # with the same weights in memory
@@ -96,11 +98,11 @@ class OpenVinoRunner(PipelineRunner):
         return network
 
     def _read(self, path: Path) -> openvino.Model:
-        model = openvino_rewrites.without_dead_channels(self._core.read_model(path))
+        model = openvino_rewrites.prune_channels(self._core.read_model(path))
         if int8.pays():
             int8.quantize(model, path)
         if self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.f32:
-            openvino_rewrites.without_concatenations(model)
+            openvino_rewrites.replace_concatenations(model)
         return model
 
     def _compile(self, model: openvino.Model, config: Mapping[str, int] = {}) -> openvino.InferRequest:

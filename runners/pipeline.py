@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from ocr.detector import Detector
 from ocr.errors import RunnerUnavailable
 from ocr.model_files import ONNX, Form, locate
-from ocr.pipeline import Outliner, Pipeline
+from ocr.pipeline import DetectionPipeline, Pipeline
 from ocr.recognizer import SPACE, Recognizer
-from ocr.search import Finder
-from ocr.types import BestClasses, Look, Reading, Recognize, Sight, planes
+from ocr.search import Search
+from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Reading, Recognize, planes
 from runners.base import Options
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -42,11 +42,11 @@ class PipelineRunner(ABC):
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._pipeline: Pipeline | Outliner | None = None
+        self._pipeline: Pipeline | DetectionPipeline | None = None
         self._cores = Lock()  # a network uses all of them: two at a time are slower than one after the other
 
     @abstractmethod
-    def open_detector(self, path: Path) -> Look:
+    def open_detector(self, path: Path) -> DetectorNetwork:
         """A detector's network from its file."""
 
     @abstractmethod
@@ -56,12 +56,12 @@ class PipelineRunner(ABC):
     def load(self) -> None:
         self._pipeline = self.pipeline()
 
-    def pipeline(self) -> Pipeline | Outliner:
+    def pipeline(self) -> Pipeline | DetectionPipeline:
         """What photos are read with, its networks loaded."""
         files = locate(self._options.model, self._options.model_dir, self.form)
         detector = cache(lambda path: Detector(self.open_detector(path)))  # mostly one for both
         glancer = detector(files.glancer) if files.glancer else None
-        finder = Finder(detector(files.detector), self._options.limits, glancer)
+        finder = Search(detector(files.detector), self._options.limits, glancer)
         finder.warm_up()
         return Pipeline(finder, self.recognizer(files.recognizer), self._options.limits)
 
@@ -79,9 +79,9 @@ class PipelineRunner(ABC):
         self._pipeline = None
 
 
-def look(network: Outputs) -> Look:
-    """A detector of a network from (1, 3, H, W) to what Sight has, (1, 1, H, W) and (1, 1, h, w)."""
-    return lambda pixels: Sight(*(values[0, 0] for values in network(planes(pixels)[np.newaxis])))
+def look(network: Outputs) -> DetectorNetwork:
+    """A detector of a network from (1, 3, H, W) to what DetectorOutput has, (1, 1, H, W) and (1, 1, h, w)."""
+    return lambda pixels: DetectorOutput(*(values[0, 0] for values in network(planes(pixels)[np.newaxis])))
 
 
 def best_classes(network: Network, charset: Sequence[str]) -> BestClasses:

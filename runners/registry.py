@@ -14,7 +14,7 @@ from runners import nvidia
 from runners.base import Options, Runner
 
 
-class Entry(NamedTuple):
+class RunnerEntry(NamedTuple):
     """What is known of a runner before it is imported.
 
     Where its class is ("module:Class"), the packages of its engine, any of which serves, the models that it has, the
@@ -55,28 +55,32 @@ def malloc(arenas: int, mmap: int, trim: int) -> dict[str, str]:
 
 
 RUNNERS = {
-    "cuda": Entry(
+    "cuda": RunnerEntry(
         "runners.cuda:CudaRunner",
         ("paddlepaddle-gpu", "paddlepaddle"),
         models=("ppocrv4",),
         card="needed",
         environment=lambda: malloc(2, 64, 256) | nvidia.environment(),
     ),
-    "cuda-onnx": Entry("runners.cuda_onnx:CudaOnnxRunner", ("onnxruntime-gpu",), models=("ppocrv6",), card="needed"),
+    "cuda-onnx": RunnerEntry(
+        "runners.cuda_onnx:CudaOnnxRunner", ("onnxruntime-gpu",), models=("ppocrv6",), card="needed"
+    ),
     # OpenVINO keeps its own memory: with less in glibc's hands all processes need 850 MB in place of 1150. (With 1 MiB,
     # what a JPEG is decoded to goes back at once, and decoding takes a quarter longer.) Its cache is above oneDNN's.
-    "openvino": Entry(
+    "openvino": RunnerEntry(
         "runners.openvino:OpenVinoRunner",
         ("openvino",),
         environment=lambda: malloc(1, 4, 8) | {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0"},
     ),
     # ONNX Runtime allocates what it computes with anew for every layer: giving that back would double its time. In one
     # arena: of others, glibc gives each 64 MiB back that are free, whatever the settings say.
-    "onnx": Entry(
+    "onnx": RunnerEntry(
         "runners.onnx:OnnxRunner", ("onnxruntime", "onnxruntime-gpu"), environment=lambda: malloc(1, 64, 256)
     ),
-    "mmocr": Entry("runners.mmocr:MmocrRunner", ("mmocr",), card="welcome", automatic=False, detector="det_config"),
-    "mmocr-onnx": Entry(
+    "mmocr": RunnerEntry(
+        "runners.mmocr:MmocrRunner", ("mmocr",), card="welcome", automatic=False, detector="det_config"
+    ),
+    "mmocr-onnx": RunnerEntry(
         "runners.mmocr_onnx:MmocrOnnxRunner",
         ("onnxruntime", "onnxruntime-gpu"),
         automatic=False,

@@ -11,10 +11,10 @@ from logs import log
 from ocr.errors import UnreadablePhoto
 from ocr.types import Reading
 from runners.base import Options
-from worker.fair_slots import Places
+from worker.fair_slots import FairSlots
 from worker.memory import Memory, resident
-from worker.process import ProcessDied, RunnerProcess
-from worker.supervisor import Bounds, Supervisor
+from worker.process import ProcessDied, WorkerProcess
+from worker.supervisor import Supervisor, WorkerLimits
 
 T = TypeVar("T")
 
@@ -43,16 +43,16 @@ class State:
     memory: dict[str, Memory]
 
 
-class Reader:
+class WorkerClient:
     """Reads photos in a child process, so many at a time; the others wait, first come first served.
 
     A photo whose child dies is read again. It is a suspect then: it is read alone, so that it can take no other
     along, and before those that wait, as it came before them.
     """
 
-    def __init__(self, runners: Sequence[str], options: Options, bounds: Bounds) -> None:
+    def __init__(self, runners: Sequence[str], options: Options, bounds: WorkerLimits) -> None:
         self._supervisor = Supervisor(runners, options, bounds)
-        self._places = Places(bounds.parallel)
+        self._places = FairSlots(bounds.parallel)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._started = time.monotonic()
         self._photos = 0
@@ -76,7 +76,7 @@ class Reader:
             memory={"service": resident(os.getpid()), "child": supervisor.memory()},
         )
 
-    def start(self) -> "asyncio.Task[RunnerProcess]":
+    def start(self) -> "asyncio.Task[WorkerProcess]":
         """Load the runner now rather than with the first photo; who wants to wait for it can."""
         return self._keep(asyncio.create_task(self._supervisor.started()))
 

@@ -5,7 +5,7 @@ import contextlib
 from collections import deque
 
 
-class Places:
+class FairSlots:
     """`count` places. Whoever asks first gets the next one; who needs all of them goes before the others.
 
     A waiter that is cancelled leaves the queue without having held a place.

@@ -24,7 +24,7 @@ from ocr.errors import FAILED, NO_MEMORY, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Limits
 from runners.base import Options, Runner
 from runners.registry import make
-from worker.pixel_budget import PixelGate, pixels
+from worker.pixel_budget import PixelBudget, pixels
 
 log = logging.getLogger("mtphotos_ocr.child")
 
@@ -43,7 +43,7 @@ def main(job: str, control_fd: str, *slot_fds: str) -> int:
     _send(control, told)
     if runner is None:
         return 1
-    gate = PixelGate(wanted["options"]["limits"]["max_pixels"])  # ten photos of the largest size must not fill memory
+    gate = PixelBudget(wanted["options"]["limits"]["max_pixels"])  # ten photos of the largest size must not fill memory
     slots = [threading.Thread(target=_serve, args=(socket.socket(fileno=int(fd)), runner, gate)) for fd in slot_fds]
     for slot in slots:
         slot.start()
@@ -75,7 +75,7 @@ def _options(job: dict[str, Any]) -> Options:
     return Options(**options | {"limits": Limits(**options["limits"]), "model_dir": Path(folder) if folder else None})
 
 
-def _serve(slot: socket.socket, runner: Runner, gate: PixelGate) -> None:
+def _serve(slot: socket.socket, runner: Runner, gate: PixelBudget) -> None:
     while (request := _receive(slot)) is not None and (photo := _receive(slot)) is not None:
         logs.request_id.set(request.decode())
         with gate.passed(pixels(photo)):

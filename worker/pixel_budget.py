@@ -10,7 +10,7 @@ from PIL import Image
 from ocr.formats import FORMATS, odd_metadata_ignored, preview, weight
 
 
-class PixelGate:
+class PixelBudget:
     """Lets photos pass while those inside have at most so many pixels together; the others wait, for threads.
 
     One photo passes whatever its size. None overtakes one that waits, so that a large one is not put off for ever.

@@ -40,7 +40,7 @@ class KilledWhileLoading(RunnerUnavailable):
         super().__init__(f"{runner} died while it was loading (killed, as happens when memory runs out)")
 
 
-class RunnerProcess:
+class WorkerProcess:
     """One child process with one loaded runner, which reads up to `slots` photos at a time.
 
     `device` is what the runner says it runs on.

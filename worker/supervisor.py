@@ -17,7 +17,7 @@ from runners.base import Options
 from runners.registry import RUNNERS
 from worker.backoff import Backoff
 from worker.memory import NONE, Memory, give_back, resident
-from worker.process import KilledWhileLoading, ProcessDied, RunnerProcess
+from worker.process import KilledWhileLoading, ProcessDied, WorkerProcess
 
 PATIENCE = 5.0
 """Seconds that a photo waits at the most when children fail to start: enough for four attempts."""
@@ -30,7 +30,7 @@ MEMORY_PAUSE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class WorkerLimits:
     """What a child is held to.
 
     `parallel` photos are read in it at once, and reading one may take `timeout` seconds. The child ends after `idle`
@@ -50,15 +50,15 @@ class Supervisor:
     by reason why children were replaced, ended or lost.
     """
 
-    def __init__(self, runners: Sequence[str], options: Options, bounds: Bounds) -> None:
+    def __init__(self, runners: Sequence[str], options: Options, bounds: WorkerLimits) -> None:
         self._runners = list(runners)
         self._options = options
         self._bounds = bounds
-        self._process: RunnerProcess | None = None
+        self._process: WorkerProcess | None = None
         self._starting = asyncio.Lock()
         self._replacement: asyncio.Task[None] | None = None
         self._mending: asyncio.Task[None] | None = None
-        self._draining: set[RunnerProcess] = set()
+        self._draining: set[WorkerProcess] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._backoff = Backoff()
         self._problem = "no model has been loaded yet"
@@ -81,7 +81,7 @@ class Supervisor:
         return RUNNERS[self.chosen].reads_with(self._options)
 
     @property
-    def process(self) -> RunnerProcess | None:
+    def process(self) -> WorkerProcess | None:
         """The child that takes the next photo, if there is one."""
         return self._process if self._process and self._process.alive else None
 
@@ -106,7 +106,7 @@ class Supervisor:
             self.users -= 1
             self._rest()
 
-    async def _read(self, photo: bytes, process: RunnerProcess) -> Reading:
+    async def _read(self, photo: bytes, process: WorkerProcess) -> Reading:
         seconds = self._bounds.timeout
         try:
             reading = await process.read(photo, seconds)
@@ -124,7 +124,7 @@ class Supervisor:
         self._survived(process)
         return reading
 
-    async def started(self) -> RunnerProcess:
+    async def started(self) -> WorkerProcess:
         """The child, started if there is none.
 
         After a crash, the pause before the next start is waited for: a photo that got an error would be missing in
@@ -171,7 +171,7 @@ class Supervisor:
             with suppress(RunnerUnavailable):
                 await self.started()
 
-    async def _start(self) -> RunnerProcess:
+    async def _start(self) -> WorkerProcess:
         problems = []
         for name in self._runners:
             try:
@@ -189,10 +189,10 @@ class Supervisor:
                 return process
         raise RunnerUnavailable("; ".join(problems))
 
-    async def _start_runner(self, name: str) -> RunnerProcess:
+    async def _start_runner(self, name: str) -> WorkerProcess:
         try:
             async with asyncio.timeout(LOADING):
-                return await RunnerProcess.start(name, self._options, slots=self._bounds.parallel)
+                return await WorkerProcess.start(name, self._options, slots=self._bounds.parallel)
         except TimeoutError:
             raise RunnerUnavailable(f"{name} was not loaded within {LOADING:g} s") from None
 
@@ -242,7 +242,7 @@ class Supervisor:
         self._peak = max(self._peak, peak)
         return Memory(now, self._peak)
 
-    def _survived(self, process: RunnerProcess) -> None:
+    def _survived(self, process: WorkerProcess) -> None:
         self._backoff.succeeded()
         held = self.memory().now
         if process is self._process and 0 < self._bounds.memory < held and time.monotonic() >= self._memory_due:
@@ -256,7 +256,7 @@ class Supervisor:
         )
         self.restart("memory")
 
-    def _lost(self, process: RunnerProcess, reason: str) -> None:
+    def _lost(self, process: WorkerProcess, reason: str) -> None:
         """Count a child that has died or was killed, once, and take no more photos to it."""
         if process is self._process:
             self._process = None
@@ -268,7 +268,7 @@ class Supervisor:
         self.restarts[reason] += 1
         self._backoff.failed()
 
-    def _retire(self, process: RunnerProcess) -> None:
+    def _retire(self, process: WorkerProcess) -> None:
         """Let a child finish what it reads, then end it."""
         self._draining.add(process)
         self._keep(process.close()).add_done_callback(lambda _: self._draining.discard(process))

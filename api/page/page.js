@@ -1,5 +1,5 @@
 // Language, key and address; what the rest of the page is made with.
-const STAGES = ["wait", "decode", "first_look", "detect", "recognize"]; // of reading a photo, as the service names them
+const STAGES = ["wait", "decode", "coarse", "detect", "recognize"]; // of reading a photo, as the service names them
 const $ = (id) => document.getElementById(id);
 
 /** What comes from elsewhere only ever becomes an element's text or an attribute. */

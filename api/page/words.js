@@ -124,7 +124,7 @@ const WORDS = {
   stages: ["Seconds per photo, by stage", "每张照片各阶段用时（秒）"],
   wait: ["wait", "排队"],
   decode: ["decode", "解码"],
-  first_look: ["first look", "初看"],
+  coarse: ["coarse pass", "粗看"],
   detect: ["detect", "检测"],
   recognize: ["recognize", "识别"],
   chart: [(tile) => `${WORDS[tile][0]}, the last minutes`, (tile) => `${WORDS[tile][1]}，最近几分钟`],

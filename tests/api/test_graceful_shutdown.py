@@ -8,10 +8,10 @@ from types import FrameType
 
 import pytest
 
-from api.graceful_shutdown import Drain, Stopping
+from api.graceful_shutdown import GracefulShutdown, Stopping
 
 
-async def wait_for_ever(drain: Drain, then: Callable[[], None]) -> None:
+async def wait_for_ever(drain: GracefulShutdown, then: Callable[[], None]) -> None:
     async with drain.bounded():
         then()
         await asyncio.Event().wait()
@@ -29,7 +29,7 @@ class Server:
 
 def test_what_ends_in_time_is_not_disturbed_and_then_the_server_is_told() -> None:
     async def use() -> str:
-        drain, server = Drain(5), Server()
+        drain, server = GracefulShutdown(5), Server()
         async with drain.bounded():
             async with drain.bounded():
                 drain.begin(server.tell)
@@ -43,7 +43,7 @@ def test_what_ends_in_time_is_not_disturbed_and_then_the_server_is_told() -> Non
 
 def test_what_takes_longer_is_told_and_then_the_server() -> None:
     async def use() -> None:
-        drain, server = Drain(0.05), Server()
+        drain, server = GracefulShutdown(0.05), Server()
         with pytest.raises(Stopping) as caught:
             await wait_for_ever(drain, lambda: drain.begin(server.tell))
         assert caught.value.status == 503
@@ -54,7 +54,7 @@ def test_what_takes_longer_is_told_and_then_the_server() -> None:
 
 def test_what_comes_later_is_told_at_once() -> None:
     async def use() -> None:
-        drain, server = Drain(5), Server()
+        drain, server = GracefulShutdown(5), Server()
         async with drain.bounded():
             assert not drain.begun
             drain.begin(server.tell)
@@ -68,7 +68,7 @@ def test_what_comes_later_is_told_at_once() -> None:
 
 def test_where_nothing_is_under_way_the_server_is_told_at_once() -> None:
     async def use() -> None:
-        drain, server = Drain(5), Server()
+        drain, server = GracefulShutdown(5), Server()
         drain.begin(server.tell)
         assert server.told == [0]
 
@@ -77,7 +77,7 @@ def test_where_nothing_is_under_way_the_server_is_told_at_once() -> None:
 
 def test_another_signal_does_not_put_the_end_off() -> None:
     async def use() -> None:
-        drain, server = Drain(0.1), Server()
+        drain, server = GracefulShutdown(0.1), Server()
 
         async def insist() -> None:
             while True:
@@ -94,7 +94,7 @@ def test_another_signal_does_not_put_the_end_off() -> None:
 
 def test_without_a_signal_nothing_is_bounded() -> None:
     async def use() -> None:
-        drain = Drain(0)
+        drain = GracefulShutdown(0)
         async with drain.bounded():
             await asyncio.sleep(0.05)
 
@@ -106,7 +106,7 @@ def test_a_signal_begins_it_and_reaches_the_server_afterwards(number: signal.Sig
     server = Server()
 
     async def use() -> None:
-        drain = Drain(5)
+        drain = GracefulShutdown(5)
         drain.watch()
         async with drain.bounded():
             os.kill(os.getpid(), number)

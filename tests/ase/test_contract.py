@@ -12,7 +12,7 @@ import pytest
 import ase.wrapper
 from ase.host import FORMATS, Code, Host, image_in, settings_in
 from ocr.types import TextLine
-from runners.registry import RUNNERS, Entry
+from runners.registry import RUNNERS, RunnerEntry
 from tests.fakes import runner as fakes
 from tests.fakes.loaders import LOADERS, V1, V2, DataListNode, Loader
 
@@ -22,8 +22,8 @@ GREY = (90, 91, 92)
 
 @pytest.fixture(autouse=True)
 def _fake_runners(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RUNNERS, "onnx", Entry("tests.fakes.runner:ColourRunner", ["numpy"]))
-    monkeypatch.setitem(RUNNERS, "openvino", Entry("tests.fakes.runner:UnloadableRunner", ["numpy"]))
+    monkeypatch.setitem(RUNNERS, "onnx", RunnerEntry("tests.fakes.runner:ColourRunner", ["numpy"]))
+    monkeypatch.setitem(RUNNERS, "openvino", RunnerEntry("tests.fakes.runner:UnloadableRunner", ["numpy"]))
 
 
 def lines(answer: tuple[int, bytes]) -> list[dict[str, Any]]:

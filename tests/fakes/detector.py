@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.types import Sight
+from ocr.types import DetectorOutput
 
 
 class DarkIsText:
@@ -15,20 +15,20 @@ class DarkIsText:
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> Sight:
+    def __call__(self, pixels: NDArray[np.uint8]) -> DetectorOutput:
         self.shapes.append(pixels.shape)
         darkness: NDArray[np.float32] = 1 - pixels.mean(axis=2, dtype=np.float32) / 255
-        return Sight(darkness if darkness.any() else darkness[:0])
+        return DetectorOutput(darkness if darkness.any() else darkness[:0])
 
 
 class WithSigns(DarkIsText):
     """One with signs of text in parts of 8 x 8 pixels: where there is any ink, be it too thin to be dark."""
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> Sight:
+    def __call__(self, pixels: NDArray[np.uint8]) -> DetectorOutput:
         probability, _ = super().__call__(pixels)
         height, width, _ = pixels.shape
         ink = 255 - pixels.min(axis=2).reshape(height // 8, 8, width // 8, 8).min(axis=(1, 3)).astype(np.float32)
-        return Sight(probability, ink - 20)
+        return DetectorOutput(probability, ink - 20)
 
 
 def page(width: int, height: int, *bars: tuple[int, int, int, int]) -> NDArray[np.uint8]:

@@ -7,19 +7,19 @@ import psutil
 
 from runners.base import Options
 from tests.fakes import runner as fakes
-from worker.client import Reader
-from worker.supervisor import Bounds
+from worker.client import WorkerClient
+from worker.supervisor import WorkerLimits
 
-TWO_AT_A_TIME = Bounds(2, 30)
+TWO_AT_A_TIME = WorkerLimits(2, 30)
 
 
 def with_reader(
-    options: Options, use: Callable[[Reader], Awaitable[None]], *names: str, bounds: Bounds = TWO_AT_A_TIME
+    options: Options, use: Callable[[WorkerClient], Awaitable[None]], *names: str, bounds: WorkerLimits = TWO_AT_A_TIME
 ) -> None:
     """Try a reader out; afterwards it must leave no process behind."""
 
     async def run() -> None:
-        reader = Reader(names or ("colour",), options, bounds)
+        reader = WorkerClient(names or ("colour",), options, bounds)
         try:
             await use(reader)
         finally:
@@ -43,7 +43,7 @@ def _is_ours(child: psutil.Process) -> bool:
         return False
 
 
-async def texts(reader: Reader, *colours: fakes.Colour) -> list[str]:
+async def texts(reader: WorkerClient, *colours: fakes.Colour) -> list[str]:
     read = await asyncio.gather(*(reader.read(fakes.photo(colour)) for colour in colours))
     return [line.text for reading in read for line in reading.lines]
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.readers import READERS, Reader
+from benchmarks.readers import READERS, WorkerClient
 from benchmarks.scoring import Box, Line, iou, normalized
 from tests.fakes.project import DATA, PICTURES
 
@@ -24,7 +24,7 @@ NO_EXIF = {"openvino-ppocrv4", "onnx-ppocrv4"}  # their library does not turn a 
 
 
 @cache
-def reader(name: str) -> Reader:
+def reader(name: str) -> WorkerClient:
     return READERS[name]()
 
 

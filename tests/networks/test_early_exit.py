@@ -56,7 +56,7 @@ def test_the_rest_is_computed_if_any_place_is_on_the_positive_side(quantized: bo
     given[8:16, 24:32] = brightness
     expected = answer(backbone(quantized=quantized), given[np.newaxis, np.newaxis])
     found, signs = answers(
-        early_exit_openvino.ending_early(backbone(quantized=quantized), PLANE), given[np.newaxis, np.newaxis]
+        early_exit_openvino.add_early_exit(backbone(quantized=quantized), PLANE), given[np.newaxis, np.newaxis]
     )
     sides = 2 * means(given, 8) + means(given, 4) - 60
     np.testing.assert_allclose(signs[0, 0], sides[::4, ::4], atol=1e-4)
@@ -72,19 +72,19 @@ def test_the_real_detector_has_the_same_map_or_none(
 ) -> None:
     runner = kind(Options("ppocrv6", threads=2, limits=Limits(2000, 10**8, 0.5)))
     path = locate("ppocrv6").detector
-    ending_early = runner.open_detector(path)
+    add_early_exit = runner.open_detector(path)
     monkeypatch.setattr(early_exit, "plane", lambda _: None)
     whole = runner.open_detector(path)
     receipt = decode((DATA / "receipt.png").read_bytes(), needed_side=800, max_pixels=10**8).pixels
     with_text = cv2.resize(receipt, (608, 800)).astype(np.uint8)
-    probability, signs = ending_early(with_text)
+    probability, signs = add_early_exit(with_text)
     np.testing.assert_allclose(probability, whole(with_text).probability, atol=tolerance)
     assert probability.max() > 0.9
     cores = probability.reshape(100, 8, 76, 8).max(axis=(1, 3)) > 0.9
     assert (signs[cores] > 0).mean() > 0.5
     assert hidden(signs, regions(probability), with_text) == 0
     grey = np.full((320, 416, 3), 128, dtype=np.uint8)
-    nothing, none = ending_early(grey)
+    nothing, none = add_early_exit(grey)
     assert (nothing.size, none.shape, none.max() < 0) == (0, (40, 52), True)
     probability, unknown = whole(grey)
     assert (probability.shape, probability.max() > 0, unknown.size) == ((320, 416), True, 0)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from networks import int8
-from networks.openvino_rewrites import without_dead_channels
+from networks.openvino_rewrites import prune_channels
 from ocr.model_files import locate
 
 
@@ -127,7 +127,7 @@ def test_other_convolutions_stay_in_floats(model: openvino.Model, name: str) -> 
 @pytest.mark.parametrize("model", ["ppocrv6", "ppocrv4"])
 def test_the_file_knows_the_installed_models(model: str) -> None:
     for path in (locate(model).detector, locate(model).recognizer):
-        network = without_dead_channels(openvino.Core().read_model(path))
+        network = prune_channels(openvino.Core().read_model(path))
         int8.quantize(network, path)
         assert [node.get_type_name() for node in network.get_ops()].count("FakeQuantize") > 20
 

@@ -11,7 +11,7 @@ from onnx import helper
 
 from networks import early_exit
 from networks.graph import Graph
-from networks.onnx_rewrites import ending_early, without_dead_channels
+from networks.onnx_rewrites import add_early_exit, prune_channels
 from tests.fakes.networks import random
 
 Step = Callable[[Graph, str], str]
@@ -91,7 +91,7 @@ def depths(model: onnx.ModelProto) -> list[int]:
 @pytest.mark.parametrize("copied", [False, True])
 def test_channels_that_are_zero_are_dropped(activation: Step, dead: int, left: int, copied: bool) -> None:
     given = random(2, 3, 6, 7)
-    rewritten = without_dead_channels(dying(activation, dead=dead, copied=copied))
+    rewritten = prune_channels(dying(activation, dead=dead, copied=copied))
     assert depths(rewritten) == [3, left]
     np.testing.assert_allclose(answer(rewritten, given), answer(dying(activation, dead=dead), given), atol=1e-4)
 
@@ -114,7 +114,7 @@ def sigmoid(graph: Graph, value: str) -> str:
     ],
 )
 def test_other_channels_stay(other: onnx.ModelProto) -> None:
-    assert depths(without_dead_channels(other)) == [3, 48]
+    assert depths(prune_channels(other)) == [3, 48]
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 48), (48, 1)])
@@ -127,8 +127,8 @@ def test_convolutions_of_each_channel_alone_stay(first: int, second: int) -> Non
         between = relu(graph, graph.add("Add", grown, graph.constant(np.zeros((1, 48, 1, 1), dtype=np.float32))))
         return [graph.add("Conv", between, graph.constant(random(48, 48 // second, 3, 3)), group=second)]
 
-    assert depths(without_dead_channels(network(48, make))) == [48 // first, 48 // second]
-    answer(without_dead_channels(network(48, make)), random(1, 48, 6, 7))  # can be computed
+    assert depths(prune_channels(network(48, make))) == [48 // first, 48 // second]
+    answer(prune_channels(network(48, make)), random(1, 48, 6, 7))  # can be computed
 
 
 def halves(graph: Graph, given: str) -> list[str]:
@@ -153,7 +153,7 @@ def test_the_rest_is_computed_if_any_place_is_on_the_positive_side(
 ) -> None:
     given = np.zeros((1, 1, 24, 40), dtype=np.float32)
     given[0, 0][place] = brightness  # 2 * brightness + brightness is 60 at 20
-    found, signs = answers(ending_early(network(1, halves), PLANE), given)
+    found, signs = answers(add_early_exit(network(1, halves), PLANE), given)
     np.testing.assert_allclose(signs, 3 * given[..., ::4, ::4] - 60, atol=1e-4)
     expected = answer(network(1, halves), given) if text else np.zeros((1, 1, 0, 0))
     np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -13,11 +13,11 @@ from openvino.opset16 import identity
 
 from networks.openvino_rewrites import (
     best_classes,
-    excited_at_once,
+    fuse_squeeze_excitation,
+    prune_channels,
+    replace_concatenations,
+    replace_transposed_convolutions,
     split,
-    without_concatenations,
-    without_dead_channels,
-    without_transposed_convolutions,
 )
 from ocr.recognizer import SPACE
 from ocr.types import Limits
@@ -97,7 +97,7 @@ def kinds(model: openvino.Model) -> list[str]:
 def test_a_head_without_transposed_convolutions_answers_the_same(normalized: bool) -> None:
     given = random(1, 5, 6, 7)
     expected = answer(head(normalized=normalized), given)
-    rewritten = without_transposed_convolutions(head(normalized=normalized))
+    rewritten = replace_transposed_convolutions(head(normalized=normalized))
     assert "ConvolutionBackpropData" not in kinds(rewritten)
     assert expected.shape == (1, 1, 24, 28)
     np.testing.assert_allclose(answer(rewritten, given), expected, atol=1e-6)
@@ -106,7 +106,7 @@ def test_a_head_without_transposed_convolutions_answers_the_same(normalized: boo
 @pytest.mark.parametrize("other", [head(strides=(1, 1)), head(last="tanh")])
 def test_another_head_stays_as_it_is(other: openvino.Model) -> None:
     before = kinds(other)
-    assert kinds(without_transposed_convolutions(other)) == before
+    assert kinds(replace_transposed_convolutions(other)) == before
 
 
 def excited(*, copied: bool = False, sides: int = 1) -> openvino.Model:
@@ -123,14 +123,14 @@ def excited(*, copied: bool = False, sides: int = 1) -> openvino.Model:
 def test_a_gate_and_one_are_multiplied_at_once(copied: bool) -> None:
     maps, gate = random(2, 5, 6, 7), random(2, 5, 1, 1)
     expected = answer(excited(copied=copied), maps, gate)
-    np.testing.assert_allclose(answer(excited_at_once(excited(copied=copied)), maps, gate), expected, atol=1e-6)
-    last = excited_at_once(excited(copied=copied)).get_results()[0].input_value(0).get_node()
+    np.testing.assert_allclose(answer(fuse_squeeze_excitation(excited(copied=copied)), maps, gate), expected, atol=1e-6)
+    last = fuse_squeeze_excitation(excited(copied=copied)).get_results()[0].input_value(0).get_node()
     assert last.get_type_name() == "Multiply"
 
 
 def test_a_product_of_two_maps_stays_as_it_is() -> None:
     before = kinds(excited(sides=7))
-    assert kinds(excited_at_once(excited(sides=7))) == before
+    assert kinds(fuse_squeeze_excitation(excited(sides=7))) == before
 
 
 def laid_on_one_another(
@@ -150,7 +150,7 @@ def laid_on_one_another(
 def test_maps_on_one_another_are_convolved_one_by_one(copied: bool) -> None:
     maps = random(2, 2, 8, 6), random(2, 3, 8, 6)
     expected = answer(laid_on_one_another(copied=copied), *maps)
-    rewritten = without_concatenations(laid_on_one_another(copied=copied))
+    rewritten = replace_concatenations(laid_on_one_another(copied=copied))
     assert "Concat" not in kinds(rewritten)
     np.testing.assert_allclose(answer(rewritten, *maps), expected, atol=1e-6)
 
@@ -166,7 +166,7 @@ def test_maps_on_one_another_are_convolved_one_by_one(copied: bool) -> None:
 )
 def test_other_convolutions_stay_as_they_are(other: openvino.Model) -> None:
     before = kinds(other)
-    assert kinds(without_concatenations(other)) == before
+    assert kinds(replace_concatenations(other)) == before
 
 
 def gelu(given: openvino.Output) -> openvino.Node:
@@ -213,7 +213,7 @@ def depths(model: openvino.Model) -> list[int]:
 def test_channels_that_are_zero_are_dropped(activation: Activation, dead: int, left: int, copied: bool) -> None:
     given = random(2, 3, 6, 7)
     expected = answer(dying(activation, dead=dead), given)
-    rewritten = without_dead_channels(dying(activation, dead=dead, copied=copied))
+    rewritten = prune_channels(dying(activation, dead=dead, copied=copied))
     assert depths(rewritten) == [3, left]
     np.testing.assert_allclose(answer(rewritten, given), expected, atol=1e-4)
 
@@ -230,7 +230,7 @@ def test_channels_that_are_zero_are_dropped(activation: Activation, dead: int, l
     ],
 )
 def test_other_channels_stay(other: openvino.Model) -> None:
-    assert depths(without_dead_channels(other)) == [3, 48]
+    assert depths(prune_channels(other)) == [3, 48]
 
 
 class Processor:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ocr.line_packing import BETWEEN, FULL, NARROW, SMALL, WIDTHS, RowRecognizer, rows
+from ocr.line_packing import BETWEEN, FULL, NARROW, SMALL, WIDTHS, PackedLineRecognizer, rows
 from ocr.recognizer import BEHIND, STEP
 from tests.fakes.recognizer import CHARSET, GreyIsCharacter, Steps, crop, texts
 
@@ -29,7 +29,7 @@ class Spy:
 @given(st.lists(texts, max_size=40))
 def test_lines_keep_their_text_and_their_order(lines: list[str]) -> None:
     network = Spy()
-    assert [text for text, _ in RowRecognizer(network, CHARSET)([crop(text) for text in lines])] == lines
+    assert [text for text, _ in PackedLineRecognizer(network, CHARSET)([crop(text) for text in lines])] == lines
     for row, spans in network.given:
         assert row.shape[3] in WIDTHS
         assert 0 < len(spans) <= row.shape[3] // NARROW
@@ -44,7 +44,7 @@ def test_lines_keep_their_text_and_their_order(lines: list[str]) -> None:
 @given(st.integers(1, 400), st.integers(1, 9000))
 def test_a_line_that_is_longer_than_a_row_is_squeezed_until_it_fits(height: int, width: int) -> None:
     network = Spy()
-    RowRecognizer(network, CHARSET)([np.full((height, width, 3), 200, np.uint8)])
+    PackedLineRecognizer(network, CHARSET)([np.full((height, width, 3), 200, np.uint8)])
     ((row, (line,)),) = network.given
     used, wanted = int(np.flatnonzero(row[0, 0, 0])[-1]) + 1, -(-48 * width // height)
     assert used <= line.stop - BEHIND

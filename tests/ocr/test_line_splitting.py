@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ocr.line_splitting import LONGEST, WORD_GAP, InParts
+from ocr.line_splitting import LONGEST, WORD_GAP, LineSplitter
 from ocr.types import Pixels
 
 HEIGHT = 24
@@ -41,7 +41,7 @@ def measured(crops: Sequence[Pixels]) -> list[tuple[str, float]]:
 
 @given(st.lists(st.lists(st.integers(2, 5 * HEIGHT), min_size=1, max_size=80), max_size=4))
 def test_lines_of_any_length_keep_their_words_and_their_order(lines: list[list[int]]) -> None:
-    read = InParts(measured)([written(words) for words in lines])
+    read = LineSplitter(measured)([written(words) for words in lines])
     assert [text for text, _ in read] == [" ".join(map(str, words)) for words in lines]
     assert all(score == pytest.approx(0.9) for text, score in read)
 
@@ -55,7 +55,7 @@ def test_no_part_is_too_long_and_no_pixel_is_lost(height: int, width: int) -> No
         return [("", 0.0)] * len(crops)
 
     line = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    assert InParts(recognizer)([line]) == [("", 0.0)]
+    assert LineSplitter(recognizer)([line]) == [("", 0.0)]
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), line)
     assert all(0 < part.shape[1] <= LONGEST * height for part in parts)
     assert len(parts) == 1 if width <= LONGEST * height else len(parts) <= 2 * width / (LONGEST * height) + 1
@@ -75,11 +75,11 @@ def test_no_part_is_too_long_and_no_pixel_is_lost(height: int, width: int) -> No
     ],
 )
 def test_parts_are_joined_as_the_script_has_it(first: str, second: str, text: str) -> None:
-    ((read, score),) = InParts(lambda _: [(first, 0.8), (second, 0.8)])([written([20] * 30)])
+    ((read, score),) = LineSplitter(lambda _: [(first, 0.8), (second, 0.8)])([written([20] * 30)])
     assert read == text
     assert score == pytest.approx(0.8)
 
 
 def test_the_score_is_the_mean_of_the_characters() -> None:
-    ((_, score),) = InParts(lambda _: [("a", 0.6), ("bcd", 1.0)])([written([20] * 30)])
+    ((_, score),) = LineSplitter(lambda _: [("a", 0.6), ("bcd", 1.0)])([written([20] * 30)])
     assert score == pytest.approx(0.9)

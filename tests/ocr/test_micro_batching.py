@@ -8,7 +8,7 @@ from threading import Event
 import numpy as np
 import pytest
 
-from ocr.micro_batching import Together
+from ocr.micro_batching import MicroBatcher
 from ocr.types import Pixels
 
 
@@ -36,7 +36,7 @@ class Reads:
 
 def read_at_once(reads: Reads, photos: list[list[int]]) -> list[list[tuple[str, float]]]:
     """The first photo's lines are being read when the others come."""
-    together = Together(reads)
+    together = MicroBatcher(reads)
     with ThreadPoolExecutor(len(photos)) as pool:
         first = pool.submit(together, [crop(value) for value in photos[0]])
         assert reads.started.wait(10)
@@ -68,7 +68,7 @@ def test_what_cannot_be_read_together_is_read_photo_by_photo(caplog: pytest.LogC
 def test_an_error_is_that_of_the_photo_alone() -> None:
     reads = Reads()
     reads.go.set()
-    together = Together(reads)
+    together = MicroBatcher(reads)
     with pytest.raises(RuntimeError, match="out of memory"):
         together([crop(1), crop(2), crop(13)])
     assert together([crop(1)]) == [("1", 1.0)]

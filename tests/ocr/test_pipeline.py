@@ -10,7 +10,7 @@ from ocr.decoding import Photo
 from ocr.detector import Detector
 from ocr.pipeline import TRIED, Pipeline
 from ocr.recognizer import Recognizer
-from ocr.search import Finder
+from ocr.search import Search
 from ocr.types import Limits, Pixels, Polygon, Reading
 from tests.fakes.detector import DarkIsText, page
 
@@ -58,7 +58,7 @@ def bars(*, turned: bool = False) -> bytes:
 def pipeline(head_score: float = 0.6, min_score: float = 0.5, network: LightEnd | None = None) -> Pipeline:
     limits = Limits(max_side=2000, max_pixels=10**7, min_score=min_score)
     detector = Detector(DarkIsText())
-    finder = Finder(detector, limits, detector)
+    finder = Search(detector, limits, detector)
     return Pipeline(finder, Recognizer(network or LightEnd(head_score), CHARSET), limits)
 
 
@@ -71,7 +71,7 @@ def test_lines_come_in_reading_order_with_their_boxes() -> None:
 
 def test_the_box_of_a_line_is_smaller_than_what_was_cut_out() -> None:
     detector = Detector(DarkIsText())
-    _, cut = Finder(detector, Limits(2000, 10**7, 0.5), detector)(bars(), Reading())
+    _, cut = Search(detector, Limits(2000, 10**7, 0.5), detector)(bars(), Reading())
     boxes = [line.box for line in pipeline().read(bars()).lines]
     for (left, top, width, height), polygon in zip(boxes, sorted(cut, key=lambda polygon: polygon[0][1]), strict=True):
         room = (polygon[3][1] - polygon[0][1]) / 16
@@ -128,7 +128,7 @@ def test_a_photo_without_text_has_no_lines() -> None:
 
 def test_the_seconds_of_each_stage_are_told() -> None:
     seconds = pipeline().read(bars()).seconds
-    assert list(seconds) == ["decode", "first_look", "recognize"]
+    assert list(seconds) == ["decode", "coarse", "recognize"]
     assert all(0 < value < 60 for value in seconds.values())
 
 

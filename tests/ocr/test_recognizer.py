@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ocr.recognizer import BEHIND, SPACE, TRAINED_WIDTH, WIDEST_BATCH, WIDTHS, NarrowRecognizer, Recognizer, decode
+from ocr.recognizer import BEHIND, SPACE, TRAINED_WIDTH, WIDEST_BATCH, WIDTHS, Recognizer, UnpaddedRecognizer, decode
 from runners.pipeline import best_classes
 from tests.fakes.recognizer import CHARSET, STEP, GreyIsCharacter, Steps, crop, texts
 
@@ -127,14 +127,14 @@ def test_every_width_has_few_batch_sizes() -> None:
 
 @given(st.lists(texts, max_size=12))
 def test_short_lines_are_read_and_keep_their_order(lines: list[str]) -> None:
-    recognizer = NarrowRecognizer(GreyIsCharacter(), CHARSET)
+    recognizer = UnpaddedRecognizer(GreyIsCharacter(), CHARSET)
     assert [text for text, _ in recognizer([crop(text) for text in lines])] == lines
 
 
 @given(st.integers(1, 400), st.integers(1, 6000))
 def test_an_input_is_as_wide_as_a_short_line_needs(height: int, width: int) -> None:
     network = GreyIsCharacter()
-    NarrowRecognizer(network, CHARSET)([np.zeros((height, width, 3), dtype=np.uint8)])
+    UnpaddedRecognizer(network, CHARSET)([np.zeros((height, width, 3), dtype=np.uint8)])
     used = network.shapes[0][3]
     if used < TRAINED_WIDTH:
         assert used % STEP == 0
@@ -145,6 +145,6 @@ def test_an_input_is_as_wide_as_a_short_line_needs(height: int, width: int) -> N
 
 def test_any_number_of_lines_share_a_pass_within_bounds() -> None:
     network = GreyIsCharacter()
-    NarrowRecognizer(network, CHARSET)([crop("abc")] * 53 + [crop("abcdefghi" * 12)] * 3)
+    UnpaddedRecognizer(network, CHARSET)([crop("abc")] * 53 + [crop("abcdefghi" * 12)] * 3)
     assert all(batch == 1 or batch * width <= WIDEST_BATCH for batch, _, _, width in network.shapes)
     assert len(network.shapes) == 3 + math.ceil(53 / (WIDEST_BATCH // network.shapes[-1][3]))

@@ -10,8 +10,8 @@ from PIL import Image
 from ocr import search
 from ocr.decoding import decode
 from ocr.detector import Detector
-from ocr.search import GLANCE, Finder
-from ocr.types import Limits, Reading, Sight, box
+from ocr.search import GLANCE, Search
+from ocr.types import DetectorOutput, Limits, Reading, box
 from tests.fakes.detector import DarkIsText, WithSigns, page
 
 Bar = tuple[int, int, int, int]
@@ -30,7 +30,7 @@ def find(
     network, reading = kind(), Reading()
     limits = Limits(max_side=max_side, max_pixels=10**8, min_score=0.5)
     detector = Detector(network)
-    photo, polygons = Finder(detector, limits, detector if glances else None)(data, reading)
+    photo, polygons = Search(detector, limits, detector if glances else None)(data, reading)
     factors = np.array(photo.scale, dtype=np.float32)
     return [box(polygon * factors) for polygon in polygons], network.shapes, reading
 
@@ -49,7 +49,7 @@ def test_a_photo_without_text_gets_a_glance_and_no_more() -> None:
     boxes, shapes, reading = find(jpeg(page(4000, 3000)))
     assert boxes == []
     assert shapes == [(608, 800, 3)]
-    assert list(reading.seconds) == ["decode", "first_look"]
+    assert list(reading.seconds) == ["decode", "coarse"]
 
 
 @pytest.mark.parametrize("size", [(1, 300_000), (300_000, 1), (200, 20_000)])
@@ -75,7 +75,7 @@ def test_print_too_fine_for_a_glance_gets_a_closer_one_unless_there_is_surely_no
     boxes, shapes, reading = find(jpeg(fine))
     assert len(boxes) > 15
     assert [shape[0] for shape in shapes[1:3]] == [1120, 1120]  # the closer glance, 1504 x 1120, in strips
-    assert list(reading.seconds) == ["decode", "first_look", "detect"]
+    assert list(reading.seconds) == ["decode", "coarse", "detect"]
 
 
 def test_where_a_glance_sees_only_a_little_of_fine_print_a_closer_one_follows() -> None:
@@ -131,7 +131,7 @@ def test_huge_text_is_cut_from_what_the_glance_decoded() -> None:
         limits = Limits(max_side=2000, max_pixels=10**8, min_score=0.5)
         data = jpeg(page(4000, 3000, (400, 600, 3000, height)))
         detector = Detector(DarkIsText())
-        photo, _ = Finder(detector, limits, detector)(data, Reading())
+        photo, _ = Search(detector, limits, detector)(data, Reading())
         decoded.append(max(photo.pixels.shape))
     assert decoded[0] > decoded[1]
     assert 800 <= decoded[1] < 1200
@@ -143,7 +143,7 @@ def test_small_text_is_looked_at_more_closely_and_only_there() -> None:
     assert len(boxes) == 5
     assert len(shapes) == 2
     assert area(shapes[1]) < area(shapes[0])
-    assert list(reading.seconds) == ["decode", "first_look", "detect"]
+    assert list(reading.seconds) == ["decode", "coarse", "detect"]
     for (left, top, width, height), bar in zip(sorted(boxes, key=lambda found: found[1]), bars, strict=True):
         assert abs(left + width / 2 - (bar[0] + bar[2] / 2)) < 6
         assert abs(top + height / 2 - (bar[1] + bar[3] / 2)) < 6
@@ -189,20 +189,20 @@ def test_many_lines_so_far_away_that_they_look_like_a_block_are_told_apart() -> 
     boxes, shapes, reading = find(jpeg(page(4000, 3000, *receipt)))
     assert len(boxes) == len(receipt)
     assert sum(map(area, shapes[1:])) < 1600 * 1200
-    assert list(reading.seconds) == ["decode", "first_look", "detect"]
+    assert list(reading.seconds) == ["decode", "coarse", "detect"]
 
 
 class OnlyFromAfar(DarkIsText):
     """Sees nothing any more when it looks again."""
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> Sight:
+    def __call__(self, pixels: NDArray[np.uint8]) -> DetectorOutput:
         (darkness, _) = super().__call__(pixels)
-        return Sight(darkness if len(self.shapes) == 1 else np.zeros_like(darkness))
+        return DetectorOutput(darkness if len(self.shapes) == 1 else np.zeros_like(darkness))
 
 
 def test_what_a_closer_look_does_not_find_again_is_no_text() -> None:
     detector = Detector(OnlyFromAfar())
-    finder = Finder(detector, Limits(2000, 10**8, 0.5), detector)
+    finder = Search(detector, Limits(2000, 10**8, 0.5), detector)
     _, found = finder(jpeg(page(4000, 3000, (1200, 900, 500, 300), (1200, 1500, 400, 40))), Reading())
     assert found == []
 
@@ -224,7 +224,7 @@ def test_a_look_that_finds_far_smaller_lines_is_followed_by_a_closer_one() -> No
     assert not glance_sees(page(6000, 4000, *tiny))
     assert (len(without), len(boxes)) == (4, 7)
     assert sum(map(area, shapes)) > 2 * sum(map(area, once))
-    assert list(reading.seconds) == ["decode", "first_look", "detect"]
+    assert list(reading.seconds) == ["decode", "coarse", "detect"]
 
 
 def test_a_strip_may_be_longer_than_the_longest_side_at_no_more_pixels() -> None:
@@ -242,19 +242,19 @@ def test_a_model_that_cannot_glance_looks_once_at_full_size() -> None:
 
 def test_where_another_detector_glances_the_own_one_looks_at_the_whole_photo_if_there_is_text() -> None:
     network, other = DarkIsText(), DarkIsText()
-    finder = Finder(Detector(network), Limits(2000, 10**8, 0.5), Detector(other))
+    finder = Search(Detector(network), Limits(2000, 10**8, 0.5), Detector(other))
     reading = Reading()
     finder.warm_up()
     assert network.shapes == []
     _, found = finder(jpeg(page(2400, 1800)), reading)
     assert (found, network.shapes) == ([], [])
-    assert list(reading.seconds) == ["decode", "first_look"]
+    assert list(reading.seconds) == ["decode", "coarse"]
     photo, found = finder(jpeg(page(2400, 1800, (400, 300, 600, 26))), reading)
     assert len(found) == 1
     assert max(photo.pixels.shape) >= 2000
     assert sum(map(area, network.shapes)) > 1900 * 1400  # in strips
     assert [shape[:2] for shape in other.shapes] == [(608, 800), (800, 608), (608, 800), (608, 800)]
-    assert list(reading.seconds) == ["decode", "first_look", "detect"]
+    assert list(reading.seconds) == ["decode", "coarse", "detect"]
 
 
 def test_a_long_screenshot_is_not_shrunk_to_nothing() -> None:
@@ -300,12 +300,12 @@ def test_a_doubtful_large_region_is_no_line_and_not_worth_another_decoding() -> 
     boxes, shapes, reading = find(jpeg(pixels))
     assert boxes == []
     assert len(shapes) == 1
-    assert list(reading.seconds) == ["decode", "first_look"]
+    assert list(reading.seconds) == ["decode", "coarse"]
 
 
 def test_it_warms_up_with_the_shapes_of_usual_photos() -> None:
     network = DarkIsText()
     detector = Detector(network)
-    Finder(detector, Limits(2000, 10**8, 0.5), detector).warm_up()
+    Search(detector, Limits(2000, 10**8, 0.5), detector).warm_up()
     usual = [find(jpeg(page(*size)))[1] for size in ((4000, 3000), (3000, 4000))]
     assert [[shape] for shape in network.shapes] == usual

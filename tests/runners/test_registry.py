@@ -9,7 +9,7 @@ from ocr.errors import RunnerUnavailable
 from ocr.types import Limits
 from runners import nvidia, registry
 from runners.base import Options
-from runners.registry import RUNNERS, Entry
+from runners.registry import RUNNERS, RunnerEntry
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def test_auto_prefers_cards_then_openvino() -> None:
 
 
 def test_auto_takes_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RUNNERS, "openvino", Entry(RUNNERS["openvino"].runner, ["not-installed"]))
+    monkeypatch.setitem(RUNNERS, "openvino", RunnerEntry(RUNNERS["openvino"].runner, ["not-installed"]))
     assert "openvino" not in candidates("auto")
     with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=openvino needs the package not-installed: make setup"):
         candidates("openvino")

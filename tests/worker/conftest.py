@@ -6,14 +6,14 @@ import pytest
 
 from ocr.types import Limits
 from runners.base import Options
-from runners.registry import RUNNERS, Entry
+from runners.registry import RUNNERS, RunnerEntry
 from worker import backoff, supervisor
 
 
 @pytest.fixture(autouse=True)
 def _fake_runners(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("Colour", "Unloadable", "Crashing", "Hunted", "Endless"):
-        monkeypatch.setitem(RUNNERS, name.lower(), Entry(f"tests.fakes.runner:{name}Runner", ("numpy",)))
+        monkeypatch.setitem(RUNNERS, name.lower(), RunnerEntry(f"tests.fakes.runner:{name}Runner", ("numpy",)))
     monkeypatch.setattr(backoff, "PAUSES", tuple(pause / 20 for pause in backoff.PAUSES))
     monkeypatch.setattr(supervisor, "PATIENCE", 1.0)
 

@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from worker.fair_slots import Places
+from worker.fair_slots import FairSlots
 
 
-def with_places(count: int, use: Callable[[Places], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(use(Places(count)), 10))
+def with_places(count: int, use: Callable[[FairSlots], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(use(FairSlots(count)), 10))
 
 
-async def queue(places: Places, took: list[str], *names: str) -> list["asyncio.Task[None]"]:
+async def queue(places: FairSlots, took: list[str], *names: str) -> list["asyncio.Task[None]"]:
     """Have each name wait for a place; a name in capitals waits for all of them."""
 
     async def take(name: str) -> None:
@@ -30,7 +30,7 @@ async def settled() -> None:
 
 
 def test_first_come_first_served() -> None:
-    async def use(places: Places) -> None:
+    async def use(places: FairSlots) -> None:
         took: list[str] = []
         await queue(places, took, *"abcdef")
         assert took == ["a", "b"]
@@ -44,7 +44,7 @@ def test_first_come_first_served() -> None:
 
 
 def test_who_must_be_alone_goes_first_and_beside_nobody() -> None:
-    async def use(places: Places) -> None:
+    async def use(places: FairSlots) -> None:
         took: list[str] = []
         await queue(places, took, *"abcAB")
         places.give_back()
@@ -65,7 +65,7 @@ def test_who_must_be_alone_goes_first_and_beside_nobody() -> None:
 
 @pytest.mark.parametrize("leaver", [0, 1, 2])
 def test_who_leaves_while_waiting_holds_nobody_up(leaver: int) -> None:
-    async def use(places: Places) -> None:
+    async def use(places: FairSlots) -> None:
         took: list[str] = []
         await queue(places, took, "x")
         tasks = await queue(places, took, "A", "b", "c")
@@ -81,7 +81,7 @@ def test_who_leaves_while_waiting_holds_nobody_up(leaver: int) -> None:
 
 
 def test_who_leaves_lets_those_behind_it_have_what_is_free() -> None:
-    async def use(places: Places) -> None:
+    async def use(places: FairSlots) -> None:
         took: list[str] = []
         await queue(places, took, "x")
         leaver, _ = await queue(places, took, "A", "b")
@@ -95,7 +95,7 @@ def test_who_leaves_lets_those_behind_it_have_what_is_free() -> None:
 
 @pytest.mark.parametrize("before", [True, False])
 def test_who_leaves_at_the_moment_of_its_turn_passes_it_on(before: bool) -> None:
-    async def use(places: Places) -> None:
+    async def use(places: FairSlots) -> None:
         took: list[str] = []
         await queue(places, took, "x")
         first, _ = await queue(places, took, "a", "b")

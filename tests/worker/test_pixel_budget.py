@@ -8,19 +8,19 @@ import pytest
 from PIL import Image
 
 from tests.fakes.pictures import encoded, raw
-from worker.pixel_budget import PixelGate, pixels
+from worker.pixel_budget import PixelBudget, pixels
 
 
 class Visit:
     """A photo that passes the gate in a thread of its own and stays inside until it is told to go."""
 
-    def __init__(self, gate: PixelGate, pixels: int) -> None:
+    def __init__(self, gate: PixelBudget, pixels: int) -> None:
         self.inside = threading.Event()
         self.go = threading.Event()
         self.thread = threading.Thread(target=self._visit, args=(gate, pixels), daemon=True)
         self.thread.start()
 
-    def _visit(self, gate: PixelGate, pixels: int) -> None:
+    def _visit(self, gate: PixelBudget, pixels: int) -> None:
         with gate.passed(pixels):
             self.inside.set()
             self.go.wait(10)
@@ -39,7 +39,7 @@ def waits(visit: Visit) -> bool:
 
 
 def test_photos_pass_together_up_to_the_bound() -> None:
-    gate = PixelGate(100)
+    gate = PixelBudget(100)
     first, second, third = Visit(gate, 60), Visit(gate, 40), Visit(gate, 1)
     assert sum(map(waits, (first, second, third))) == 1
     for visit in (first, second, third):
@@ -50,7 +50,7 @@ def test_photos_pass_together_up_to_the_bound() -> None:
 
 
 def test_one_of_any_size_passes_alone() -> None:
-    gate = PixelGate(100)
+    gate = PixelBudget(100)
     large = Visit(gate, 500)
     assert entered(large)
     small = Visit(gate, 1)
@@ -60,7 +60,7 @@ def test_one_of_any_size_passes_alone() -> None:
 
 
 def test_a_large_one_is_not_put_off_by_small_ones() -> None:
-    gate = PixelGate(100)
+    gate = PixelBudget(100)
     first = Visit(gate, 10)
     assert entered(first)
     large = Visit(gate, 100)
@@ -74,7 +74,7 @@ def test_a_large_one_is_not_put_off_by_small_ones() -> None:
 
 
 def test_a_photo_that_fails_leaves_its_room() -> None:
-    gate = PixelGate(100)
+    gate = PixelBudget(100)
     for _ in range(3):
         broken(lambda: 1 // 0, gate)
     assert entered(Visit(gate, 100))
@@ -88,7 +88,7 @@ def test_of_a_raw_file_the_preview_counts_whatever_its_header_says() -> None:
     assert pixels(file) == pixels(false) == 240 * 160
 
 
-def broken(read: Callable[[], int], gate: PixelGate) -> None:
+def broken(read: Callable[[], int], gate: PixelBudget) -> None:
     try:
         with gate.passed(100):
             read()

@@ -13,26 +13,26 @@ import pytest
 from logs import log, request_id
 from ocr.errors import OcrError, ReadingFailed, ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
 from runners.base import Options
-from runners.registry import RUNNERS, Entry
+from runners.registry import RUNNERS, RunnerEntry
 from tests.fakes import runner as fakes
 from tests.fakes.kept import Noted, without_collector
 from tests.fakes.readers import children, texts, until, with_reader
-from worker.client import Reader
-from worker.process import ProcessDied, RunnerProcess
-from worker.supervisor import Bounds
+from worker.client import WorkerClient
+from worker.process import ProcessDied, WorkerProcess
+from worker.supervisor import WorkerLimits
 
 COLOURS = [(10 * i, 20, 30) for i in range(20)]
 
 
 def test_each_caller_gets_its_own_answer(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         assert await texts(reader, *COLOURS) == [fakes.name(colour) for colour in COLOURS]
 
-    with_reader(options, use, bounds=Bounds(3, 30))
+    with_reader(options, use, bounds=WorkerLimits(3, 30))
 
 
 def test_photos_are_read_side_by_side_but_not_more_than_allowed(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         started = asyncio.get_running_loop().time()
         await texts(reader, *[fakes.SLOW] * 4)
@@ -48,7 +48,7 @@ def oom_score_adj(pid: int | str) -> Path:
 
 @pytest.mark.skipif(not oom_score_adj("self").exists(), reason="there is such a thing on Linux only")
 def test_if_memory_runs_out_the_child_is_the_first_to_go(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         (child,) = children()
         assert oom_score_adj(child.pid).read_text("ascii").strip() == "1000"
@@ -57,7 +57,7 @@ def test_if_memory_runs_out_the_child_is_the_first_to_go(options: Options) -> No
 
 
 def test_expected_failures_cross_the_border_as_what_they_are(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         with pytest.raises(UnreadablePhoto, match="no picture"):
             await reader.read(b"no photo")
         with pytest.raises(ReadingFailed, match="log has the details"):
@@ -70,7 +70,7 @@ def test_expected_failures_cross_the_border_as_what_they_are(options: Options) -
 
 
 def test_what_the_child_logs_names_the_request(options: Options, capfd: pytest.CaptureFixture[str]) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         for name in ("first", "second"):
             request_id.set(name)
             with pytest.raises(ReadingFailed):
@@ -84,7 +84,7 @@ def test_what_the_child_logs_names_the_request(options: Options, capfd: pytest.C
 def test_what_libraries_print_is_logged(options: Options, caplog: pytest.LogCaptureFixture) -> None:
     log.addHandler(caplog.handler)
 
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await texts(reader, fakes.SAYS)
         await until(lambda: "says" in caplog.text)
         log.removeHandler(caplog.handler)
@@ -94,7 +94,7 @@ def test_what_libraries_print_is_logged(options: Options, caplog: pytest.LogCapt
 
 
 def test_a_restart_loses_nothing_and_the_old_process_ends(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         (old,) = children()
         reading = asyncio.gather(*(reader.read(fakes.photo(fakes.SLOW)) for _ in range(5)))
@@ -110,7 +110,7 @@ def test_a_restart_loses_nothing_and_the_old_process_ends(options: Options) -> N
 
 
 def test_photos_in_flight_in_a_process_that_dies_are_read_again(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         reading = asyncio.gather(*(reader.read(fakes.photo(fakes.SLOW)) for _ in range(4)))
         await asyncio.sleep(fakes.SLOW_SECONDS / 2)
@@ -121,14 +121,14 @@ def test_photos_in_flight_in_a_process_that_dies_are_read_again(options: Options
 
 
 def test_a_photo_that_kills_once_is_read(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         assert await texts(reader, fakes.KILLS_ONCE) == [fakes.name(fakes.KILLS_ONCE)]
 
     with_reader(options, use)
 
 
 def test_a_photo_that_kills_twice_is_unreadable_and_the_next_is_read(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         with pytest.raises(UnreadablePhoto, match="crashed the reader or took all memory, twice"):
             await reader.read(fakes.photo(fakes.KILLS))
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
@@ -137,7 +137,7 @@ def test_a_photo_that_kills_twice_is_unreadable_and_the_next_is_read(options: Op
 
 
 def test_a_caller_that_goes_away_leaves_its_place_to_the_next(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         gone = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
         waiting = asyncio.create_task(reader.read(fakes.photo((9, 9, 9))))
@@ -147,11 +147,11 @@ def test_a_caller_that_goes_away_leaves_its_place_to_the_next(options: Options) 
         waiting.cancel()
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
 
-    with_reader(options, use, bounds=Bounds(1, 30))
+    with_reader(options, use, bounds=WorkerLimits(1, 30))
 
 
 def test_the_next_runner_is_tried_and_remembered(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
         assert reader.state().runner == "colour"
         assert reader.state().why.startswith("unloadable cannot be loaded: no paint here; crashing died")
@@ -163,7 +163,7 @@ def test_the_next_runner_is_tried_and_remembered(options: Options) -> None:
 
 
 def test_a_runner_that_was_killed_while_it_loaded_is_tried_again_and_no_other(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
         assert reader.state().runner == "hunted"
         assert reader.state().why == "hunted could be loaded"
@@ -172,7 +172,7 @@ def test_a_runner_that_was_killed_while_it_loaded_is_tried_again_and_no_other(op
 
 
 def test_no_runner_at_all_says_why_each_time(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         for _ in range(2):
             with pytest.raises(
                 RunnerUnavailable, match=r"unloadable cannot be loaded: no paint.*crashing died .*code -\d"
@@ -184,9 +184,9 @@ def test_no_runner_at_all_says_why_each_time(options: Options) -> None:
 
 
 def test_a_failed_restart_leaves_the_old_process_in_service(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
-        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
+        monkeypatch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
         reader.restart()
         await asyncio.sleep(1)
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
@@ -195,7 +195,7 @@ def test_a_failed_restart_leaves_the_old_process_in_service(options: Options, mo
 
 
 def test_the_child_ignores_the_signals_that_are_meant_for_the_service(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         reading = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
         await asyncio.sleep(fakes.SLOW_SECONDS / 2)
@@ -208,8 +208,8 @@ def test_the_child_ignores_the_signals_that_are_meant_for_the_service(options: O
 
 
 def test_the_child_does_not_outlive_the_service(options: Options) -> None:
-    async def run() -> RunnerProcess:
-        return await RunnerProcess.start("colour", options, slots=1)
+    async def run() -> WorkerProcess:
+        return await WorkerProcess.start("colour", options, slots=1)
 
     reader, writer = os.pipe()
     service = os.fork()
@@ -230,7 +230,7 @@ def test_the_child_does_not_outlive_the_service(options: Options) -> None:
 def test_the_key_is_not_in_the_childs_environment(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("api_auth_key", "a secret")  # settings are read in any case
 
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         assert "API_AUTH_KEY" not in {name.upper() for name in children()[0].environ()}
 
@@ -239,7 +239,7 @@ def test_the_key_is_not_in_the_childs_environment(options: Options, monkeypatch:
 
 def test_a_killed_process_says_so(options: Options) -> None:
     async def run() -> None:
-        process = await RunnerProcess.start("colour", options, slots=1)
+        process = await WorkerProcess.start("colour", options, slots=1)
         process.kill()
         with pytest.raises(ProcessDied):
             await process.read(fakes.photo((1, 2, 3)), 30)
@@ -249,7 +249,7 @@ def test_a_killed_process_says_so(options: Options) -> None:
 
 
 def test_innocent_photos_beside_two_killers_are_read(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         colours = [fakes.KILLS, fakes.SLOW, fakes.KILLS, (1, 2, 3)]
         answers = await asyncio.gather(
             *(reader.read(fakes.photo(colour)) for colour in colours), return_exceptions=True
@@ -260,7 +260,7 @@ def test_innocent_photos_beside_two_killers_are_read(options: Options) -> None:
 
 
 def test_the_death_of_an_idle_process_is_held_against_no_photo(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         (child,) = children()
         child.kill()
@@ -273,7 +273,7 @@ def test_the_death_of_an_idle_process_is_held_against_no_photo(options: Options)
 
 
 def test_a_photo_over_the_time_limit_ends_and_takes_no_other_along(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         slow = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
         await asyncio.sleep(fakes.SLOW_SECONDS / 5)
@@ -282,11 +282,11 @@ def test_a_photo_over_the_time_limit_ends_and_takes_no_other_along(options: Opti
             await slow
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
 
-    with_reader(options, use, bounds=Bounds(2, fakes.SLOW_SECONDS / 2))
+    with_reader(options, use, bounds=WorkerLimits(2, fakes.SLOW_SECONDS / 2))
 
 
 def test_time_spent_waiting_for_the_memory_that_others_fill_is_not_reading(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         large = fakes.photo(fakes.SLOW, size=(1000, 600))  # two are more pixels than may be in memory at once
         started = asyncio.get_running_loop().time()
@@ -294,11 +294,11 @@ def test_time_spent_waiting_for_the_memory_that_others_fill_is_not_reading(optio
         assert [reading.lines[0].text for reading in read] == [fakes.name(fakes.SLOW)] * 3
         assert asyncio.get_running_loop().time() - started >= 3 * fakes.SLOW_SECONDS
 
-    with_reader(options, use, bounds=Bounds(3, 1.8 * fakes.SLOW_SECONDS))
+    with_reader(options, use, bounds=WorkerLimits(3, 1.8 * fakes.SLOW_SECONDS))
 
 
 def test_a_hanging_process_does_not_stop_a_restart(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         (child,) = children()
         child.suspend()
@@ -309,11 +309,11 @@ def test_a_hanging_process_does_not_stop_a_restart(options: Options) -> None:
         with pytest.raises(ReadingTimedOut):
             await hanging
 
-    with_reader(options, use, bounds=Bounds(2, 0.8))
+    with_reader(options, use, bounds=WorkerLimits(2, 0.8))
 
 
 def test_an_upload_of_60_mb_arrives_even_if_the_process_is_frozen_on_the_way(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         (child,) = children()
         reading = asyncio.create_task(reader.read(fakes.photo((1, 2, 3)) + bytes(60_000_000)))
@@ -337,14 +337,14 @@ def test_a_process_that_no_thread_can_be_started_for_is_refused_and_ends(
     async def use() -> None:
         monkeypatch.setattr(threading.Thread, "start", none_left)
         with pytest.raises(RunnerUnavailable, match="can't start new thread"):
-            await RunnerProcess.start("colour", options, slots=1)
+            await WorkerProcess.start("colour", options, slots=1)
         assert children() == []
 
     asyncio.run(use())
 
 
 def test_no_file_descriptor_is_left_behind_by_restarts(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         async def restarted() -> int:
             before = children()
             reader.restart()
@@ -362,7 +362,7 @@ def test_no_file_descriptor_is_left_behind_by_restarts(options: Options) -> None
 
 @pytest.mark.parametrize("colour", [fakes.FAILS, fakes.HUNGRY, fakes.KILLS])
 def test_a_photo_that_failed_is_kept_by_nobody(options: Options, colour: fakes.Colour) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         freed = Noted.freed
         with pytest.raises(OcrError):
             await reader.read(Noted(fakes.photo(colour)))

@@ -13,12 +13,12 @@ import pytest
 import logs
 from ocr.errors import ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
 from runners.base import Options
-from runners.registry import RUNNERS, Entry
+from runners.registry import RUNNERS, RunnerEntry
 from tests.fakes import runner as fakes
 from tests.fakes.readers import children, texts, until, with_reader
 from worker import backoff, process, supervisor
-from worker.client import Reader
-from worker.supervisor import Bounds
+from worker.client import WorkerClient
+from worker.supervisor import WorkerLimits
 
 IDLE = 0.15
 
@@ -33,7 +33,7 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def test_an_idle_child_ends_and_the_next_photo_starts_it_again(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await texts(reader, (1, 2, 3))
         (child,) = children()
         await until(lambda: not child.is_running())
@@ -45,41 +45,41 @@ def test_an_idle_child_ends_and_the_next_photo_starts_it_again(options: Options)
         assert state.restarts["idle"] == 1
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
 
-    with_reader(options, use, bounds=Bounds(2, 30, IDLE))
+    with_reader(options, use, bounds=WorkerLimits(2, 30, IDLE))
 
 
 def test_its_end_is_logged_with_the_id_of_no_request(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         logs.request_id.set("of-a-photo")
         await texts(reader, (1, 2, 3))
         await until(lambda: reader.state().restarts["idle"] == 1)
 
     propagate, handlers = logs.log.propagate, logs.log.handlers
     logs.configure("text")
-    with_reader(options, use, bounds=Bounds(2, 30, IDLE))
+    with_reader(options, use, bounds=WorkerLimits(2, 30, IDLE))
     logs.log.propagate, logs.log.handlers = propagate, handlers
     (ended,) = [line for line in capsys.readouterr().out.splitlines() if "the child process ends" in line]
     assert ended.endswith(" request=-")
 
 
 def test_a_child_that_no_photo_has_come_to_ends_too(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         await until(lambda: children() == [])
 
-    with_reader(options, use, bounds=Bounds(2, 30, IDLE))
+    with_reader(options, use, bounds=WorkerLimits(2, 30, IDLE))
 
 
 def test_a_photo_that_is_being_read_keeps_the_child(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         assert await texts(reader, fakes.SLOW, fakes.SLOW, (1, 2, 3)) == [fakes.name(fakes.SLOW)] * 2 + ["#010203"]
         assert reader.state().restarts["idle"] == 0
 
-    with_reader(options, use, bounds=Bounds(1, 30, fakes.SLOW_SECONDS / 10))
+    with_reader(options, use, bounds=WorkerLimits(1, 30, fakes.SLOW_SECONDS / 10))
 
 
 def test_photos_that_come_just_when_the_child_ends_are_read(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         for index in range(30):
             await asyncio.sleep(0.001 * (index % 4))  # around the 2 ms after which the child ends
             assert await texts(reader, (index, 2, 3), (index, 4, 5)) == [
@@ -88,20 +88,20 @@ def test_photos_that_come_just_when_the_child_ends_are_read(options: Options) ->
             ]
         assert reader.state().restarts["idle"] > 3
 
-    with_reader(options, use, bounds=Bounds(2, 30, 0.002))
+    with_reader(options, use, bounds=WorkerLimits(2, 30, 0.002))
 
 
 def test_zero_means_never(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         await asyncio.sleep(IDLE)
         assert len(children()) == 1
 
-    with_reader(options, use, bounds=Bounds(2, 30, 0))
+    with_reader(options, use, bounds=WorkerLimits(2, 30, 0))
 
 
 def test_a_restart_of_what_is_not_loaded_loads_nothing(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         await until(lambda: children() == [])
         reader.restart()
@@ -109,22 +109,22 @@ def test_a_restart_of_what_is_not_loaded_loads_nothing(options: Options) -> None
         assert children() == []
         assert reader.state().restarts["requested"] == 0
 
-    with_reader(options, use, bounds=Bounds(2, 30, IDLE))
+    with_reader(options, use, bounds=WorkerLimits(2, 30, IDLE))
 
 
 def test_a_frozen_child_is_ended_all_the_same(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "GRACE", 0.1)
 
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         children()[0].suspend()
         await until(lambda: children() == [])
 
-    with_reader(options, use, bounds=Bounds(2, 30, IDLE))
+    with_reader(options, use, bounds=WorkerLimits(2, 30, IDLE))
 
 
 def test_closing_does_not_wait_for_a_frozen_child(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         children()[0].suspend()
         reading = asyncio.create_task(reader.read(fakes.photo((1, 2, 3))))
@@ -137,7 +137,7 @@ def test_closing_does_not_wait_for_a_frozen_child(options: Options) -> None:
 def test_a_child_above_the_memory_limit_is_replaced_without_losing_a_photo(
     options: Options, log: pytest.LogCaptureFixture
 ) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await texts(reader, (1, 2, 3))
         assert await texts(reader, fakes.SLOW, fakes.SLOW) == [fakes.name(fakes.SLOW)] * 2
         await until(lambda: reader.state().restarts["memory"] == 1)
@@ -148,11 +148,11 @@ def test_a_child_above_the_memory_limit_is_replaced_without_losing_a_photo(
         assert len(lines) == 1
         assert "(OCR_MEMORY_LIMIT_MB is 1): it is replaced, at most every 60 s" in lines[0]
 
-    with_reader(options, use, bounds=Bounds(2, 30, memory=1_000_000))
+    with_reader(options, use, bounds=WorkerLimits(2, 30, memory=1_000_000))
 
 
 def test_a_child_below_the_memory_limit_stays(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await texts(reader, (1, 2, 3))
         (child,) = children()
         await texts(reader, (1, 2, 3))
@@ -161,18 +161,18 @@ def test_a_child_below_the_memory_limit_stays(options: Options) -> None:
         assert 10e6 < state.memory["child"].now <= state.memory["child"].peak < 1e9
         assert 10e6 < state.memory["service"].now <= state.memory["service"].peak
 
-    with_reader(options, use, bounds=Bounds(2, 30, memory=10**9))
+    with_reader(options, use, bounds=WorkerLimits(2, 30, memory=10**9))
 
 
 def test_the_memory_limit_acts_again_after_a_while(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "MEMORY_PAUSE", 0.0)
 
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         for count in (1, 2):
             await texts(reader, (1, 2, 3))
             await until(lambda count=count: reader.state().restarts["memory"] == count)  # type: ignore[misc]
 
-    with_reader(options, use, bounds=Bounds(2, 30, memory=1_000_000))
+    with_reader(options, use, bounds=WorkerLimits(2, 30, memory=1_000_000))
 
 
 def test_crashes_in_a_row_slow_down_and_a_success_starts_over(
@@ -180,7 +180,7 @@ def test_crashes_in_a_row_slow_down_and_a_success_starts_over(
 ) -> None:
     monkeypatch.setattr(backoff, "PAUSES", (0, 0, 0, 1.0))
 
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         for _ in range(2):
             with pytest.raises(UnreadablePhoto):
                 await reader.read(fakes.photo(fakes.KILLS))
@@ -194,11 +194,11 @@ def test_crashes_in_a_row_slow_down_and_a_success_starts_over(
 
 
 def test_a_start_that_fails_for_a_moment_costs_no_photo(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def use(reader: Reader) -> None:
-        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
+    async def use(reader: WorkerClient) -> None:
+        monkeypatch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
         reading = asyncio.create_task(texts(reader, (1, 2, 3)))
         await until(lambda: len(children()) > 0)
-        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes.runner:ColourRunner", ("numpy",)))
+        monkeypatch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:ColourRunner", ("numpy",)))
         assert await reading == ["#010203"]
 
     with_reader(options, use)
@@ -209,10 +209,10 @@ def test_what_can_never_be_started_is_tried_ever_less_often_and_said_at_once(
 ) -> None:
     monkeypatch.setattr(backoff, "PAUSES", (600,))
 
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         with pytest.raises(RunnerUnavailable):
             await reader.read(fakes.photo((1, 2, 3)))
-        monkeypatch.setattr(process.RunnerProcess, "start", None)  # not to be called
+        monkeypatch.setattr(process.WorkerProcess, "start", None)  # not to be called
         for _ in range(3):
             with pytest.raises(RunnerUnavailable, match="unloadable cannot be loaded: no paint here"):
                 await reader.read(fakes.photo((1, 2, 3)))
@@ -225,7 +225,7 @@ def test_what_can_never_be_started_is_tried_ever_less_often_and_said_at_once(
 def test_a_machine_that_has_no_more_to_give_is_an_answer_and_the_next_photo_is_read(
     options: Options, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(failing, exhausted)
             with pytest.raises(RunnerUnavailable, match=r"no child process can be started: .*Too many open files"):
@@ -241,9 +241,9 @@ def test_a_machine_that_has_no_more_to_give_is_an_answer_and_the_next_photo_is_r
 def test_no_child_is_left_if_the_service_ends_while_it_loads_and_photos_wait(
     options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(RUNNERS, "endless", Entry("tests.fakes.runner:EndlessRunner", ("numpy",)))
+    monkeypatch.setitem(RUNNERS, "endless", RunnerEntry("tests.fakes.runner:EndlessRunner", ("numpy",)))
 
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         reading = [asyncio.create_task(reader.read(fakes.photo((index, 2, 3)))) for index in range(4)]
         await until(lambda: len(children()) == 1)
         await reader.close()
@@ -260,10 +260,10 @@ def test_a_start_that_fails_is_tried_again_without_a_photo_each_time(
     monkeypatch.setattr(backoff, "PAUSES", (0.0, 0.05))
     monkeypatch.setattr(supervisor, "PATIENCE", 0.01)
 
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         for _ in range(3):
             with monkeypatch.context() as patch:
-                patch.setitem(RUNNERS, "colour", Entry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
+                patch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
                 for child in children():  # none the first time
                     child.kill()
                 await until(lambda: not reader.state().loaded)
@@ -278,11 +278,11 @@ def test_a_start_that_fails_is_tried_again_without_a_photo_each_time(
 def test_a_restart_tries_at_once(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "PAUSES", (600,))
 
-    async def use(reader: Reader) -> None:
-        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
+    async def use(reader: WorkerClient) -> None:
+        monkeypatch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
         with pytest.raises(RunnerUnavailable):
             await reader.read(fakes.photo((1, 2, 3)))
-        monkeypatch.setitem(RUNNERS, "colour", Entry("tests.fakes.runner:ColourRunner", ("numpy",)))
+        monkeypatch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:ColourRunner", ("numpy",)))
         reader.restart()
         await until(lambda: reader.state().ready)
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
@@ -293,7 +293,7 @@ def test_a_restart_tries_at_once(options: Options, monkeypatch: pytest.MonkeyPat
 def test_a_model_that_takes_for_ever_to_load_is_given_up(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "LOADING", 0.2)
 
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         with pytest.raises(RunnerUnavailable, match=r"endless was not loaded within 0\.2 s"):
             await reader.read(fakes.photo((1, 2, 3)))
         assert children() == []
@@ -302,7 +302,7 @@ def test_a_model_that_takes_for_ever_to_load_is_given_up(options: Options, monke
 
 
 def test_a_service_that_stops_while_the_model_loads_leaves_nothing_behind(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         reading = asyncio.create_task(reader.read(fakes.photo((1, 2, 3))))
         await until(lambda: len(children()) > 0)
         reading.cancel()
@@ -311,7 +311,7 @@ def test_a_service_that_stops_while_the_model_loads_leaves_nothing_behind(option
 
 
 def test_a_service_that_stops_during_a_restart_leaves_nothing_behind(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         reader.restart()
         await until(lambda: len(children()) == 2)
@@ -320,7 +320,7 @@ def test_a_service_that_stops_during_a_restart_leaves_nothing_behind(options: Op
 
 
 def test_a_photo_that_comes_when_the_service_ends_is_refused_and_gets_no_other_ones_answer(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         left = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
         await until(lambda: reader.state().reading == 1)
@@ -333,7 +333,7 @@ def test_a_photo_that_comes_when_the_service_ends_is_refused_and_gets_no_other_o
 
 
 def test_a_child_that_times_out_after_it_was_replaced_is_counted_too(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         (old,) = children()
         old.suspend()
@@ -345,11 +345,11 @@ def test_a_child_that_times_out_after_it_was_replaced_is_counted_too(options: Op
         await asyncio.to_thread(psutil.wait_procs, [old], 10)
         assert reader.state().restarts == {"requested": 1, "idle": 0, "memory": 0, "died": 0, "timed_out": 1}
 
-    with_reader(options, use, bounds=Bounds(2, 0.8))
+    with_reader(options, use, bounds=WorkerLimits(2, 0.8))
 
 
 def test_a_suspect_whose_caller_has_left_is_not_read_again(options: Options) -> None:
-    async def use(reader: Reader) -> None:
+    async def use(reader: WorkerClient) -> None:
         await reader.start()
         suspect = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
         await until(lambda: reader.state().reading == 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from runners.registry import RUNNERS, Entry
+from runners.registry import RUNNERS, RunnerEntry
 from tests.fakes.project import KEY
 
 
@@ -14,7 +14,7 @@ from tests.fakes.project import KEY
 def anonymous() -> Iterator[TestClient]:
     """A client without a key. One for all tests: BentoML registers its metrics once a process."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(RUNNERS, "openvino", Entry("tests.fakes.runner:ColourRunner", ("numpy",)))
+        patch.setitem(RUNNERS, "openvino", RunnerEntry("tests.fakes.runner:ColourRunner", ("numpy",)))
         import service  # noqa: PLC0415 - after the patch
 
         with TestClient(service.OcrService.to_asgi(), raise_server_exceptions=False) as client:  # type: ignore[attr-defined]

@@ -9,8 +9,8 @@ from ocr.types import Limits
 from runners.base import Options
 from tests.fakes import runner as fakes
 from tests.fakes.project import ROOT
-from worker.client import Reader
-from worker.supervisor import Bounds
+from worker.client import WorkerClient
+from worker.supervisor import WorkerLimits
 
 
 def scrape(client: TestClient) -> dict[str, float]:
@@ -59,7 +59,7 @@ def test_the_seconds_of_the_child_and_of_waiting_are_there(client: TestClient) -
 
 
 def test_whether_a_photo_would_be_taken_is_told() -> None:
-    state = Reader(["onnx"], Options("ppocrv6", 1, Limits(2000, 10**6, 0)), Bounds(1, 30)).state()
+    state = WorkerClient(["onnx"], Options("ppocrv6", 1, Limits(2000, 10**6, 0)), WorkerLimits(1, 30)).state()
     for ready in (False, True):
         assert f"\nmtphotos_ocr_ready {float(ready)}\n" in metrics.snapshot(replace(state, ready=ready))
 
