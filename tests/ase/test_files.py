@@ -89,7 +89,7 @@ def test_the_image_holds_all_that_is_needed(tmp_path: Path) -> None:
     instructions = stage("reader")
     lay_out(instructions, tmp_path)
     home = tmp_path / "home" / "aiges"
-    environment = dict(re.findall(r"^ENV (\w+)=([^:\n]+)", instructions, re.MULTILINE))
+    environment = dict(re.findall(r"^ENV (\w+)=([^:$\n]+)", instructions, re.MULTILINE))
     assert environment == {"PYTHONPATH": "/home/aiges", "LD_LIBRARY_PATH": "/home/wrapper/wrapper_lib"}
     subprocess.run([sys.executable, "-c", READS], cwd="/", env=os.environ | {"PYTHONPATH": str(home)}, check=True)
 
