@@ -16,9 +16,9 @@ def reader(settings: Settings) -> WorkerClient:
     """
     bounds = WorkerLimits(
         parallel=settings.ocr_parallel,
-        timeout=settings.ocr_timeout,
-        idle=settings.server_restart_time,
-        memory=settings.ocr_memory_limit_mb * 10**6,
+        timeout_s=settings.ocr_timeout,
+        idle_s=settings.server_restart_time,
+        memory_bytes=settings.ocr_memory_limit_mb * 10**6,
     )
     made_with = options(settings)
     return WorkerClient(candidates(settings.ocr_runner, made_with), made_with, bounds)

@@ -146,7 +146,7 @@ def _read(loaded: Loaded, params: Mapping[str, str], photo: bytes) -> list[TextL
     if len(photo) > megabytes * 10**6:
         raise UnreadablePhoto(f"the file has {len(photo)} bytes; up to {megabytes} MB are read (max_upload_mb)")
     least = score(params["min_score"]) if "min_score" in params else loaded.settings.ocr_min_score
-    with loaded.gate.passed(pixels(photo)):
+    with loaded.gate.hold(pixels(photo)):
         return [line for line in loaded.runner.read(photo).lines if line.score >= least]
 
 

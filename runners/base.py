@@ -31,10 +31,12 @@ class Options:
 class Runner(Protocol):
     """Reads photos on one kind of hardware.
 
-    `device` says in words what it runs on; it is known once the runner is loaded.
+    `device` says in words what it runs on, `optimisations` what makes its networks faster; both are known once the
+    runner is loaded.
     """
 
     device: str
+    optimisations: tuple[str, ...]
 
     def __init__(self, options: Options) -> None: ...
 

@@ -39,6 +39,7 @@ class PipelineRunner(ABC):
 
     form: ClassVar[Form] = ONNX
     device = "CPU"
+    optimisations: tuple[str, ...] = ()
 
     def __init__(self, options: Options) -> None:
         self._options = options

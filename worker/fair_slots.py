@@ -1,4 +1,4 @@
-"""The places at which photos are read, and the order in which they are handed out."""
+"""The slots in which photos are read, and the order in which they are handed out."""
 
 import asyncio
 import contextlib
@@ -6,9 +6,9 @@ from collections import deque
 
 
 class FairSlots:
-    """`count` places. Whoever asks first gets the next one; who needs all of them goes before the others.
+    """`count` slots, first come first served; a caller that needs all of them goes before the others.
 
-    A waiter that is cancelled leaves the queue without having held a place.
+    A waiter that is cancelled leaves the queue without having held a slot.
     """
 
     def __init__(self, count: int) -> None:
@@ -18,11 +18,11 @@ class FairSlots:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """How many callers wait."""
         return len(self._alone) + len(self._others)
 
     async def take(self, *, alone: bool = False) -> None:
-        """Wait for a place or, to be `alone`, for all of them."""
+        """Wait for a slot or, to be `alone`, for all of them."""
         turn = asyncio.get_running_loop().create_future()
         queue = self._alone if alone else self._others
         queue.append(turn)
@@ -39,7 +39,7 @@ class FairSlots:
             raise
 
     def give_back(self, *, alone: bool = False) -> None:
-        """Let the next one have what take() gave."""
+        """Give back what take() gave, to the next in the queue."""
         self._free += self._needed(alone=alone)
         self._hand_out()
 

@@ -1,14 +1,11 @@
-"""The child process that a runner lives in.
+"""The worker: the process that holds the model.
 
-`python -m worker.main JSON CONTROL_FD SLOT_FD...`
+`python -m worker.main JOB CONTROL_FD SLOT_FD...`
 
-Over each slot, a socket to the service, go photos one after another as two messages, the id of the request and the
-file, and back two of JSON: an empty one when reading begins, and the answer. A message has its length in 8 bytes in
-front. Nothing else crosses the border: no exception, no pickle. The control socket carries one message, how loading
-went; when the service closes it, or dies, the child ends.
+It loads its runner, says on the control socket how that went, and reads the photos that come over the slots, one after
+another over each (worker/protocol.py). When the service closes the control socket, or dies, the worker ends.
 """
 
-import json
 import logging
 import os
 import signal
@@ -17,34 +14,48 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import logs
 from ocr.errors import FAILED, NO_MEMORY, RunnerUnavailable, UnreadablePhoto
-from ocr.types import Limits
-from runners.base import Options, Runner
+from ocr.types import Reading
+from runners.base import Runner
 from runners.registry import make
 from worker.pixel_budget import PixelBudget, pixels
+from worker.protocol import (
+    Begun,
+    BlockingChannel,
+    ConnectionEnded,
+    Failed,
+    Job,
+    Loaded,
+    NotLoaded,
+    Photo,
+    Unreadable,
+)
 
-log = logging.getLogger("mtphotos_ocr.child")
+log = logging.getLogger("mtphotos_ocr.worker")
 
 
-def main(job: str, control_fd: str, *slot_fds: str) -> int:
-    """Load the runner, then serve all slots until the service lets go."""
+def main(argument: str, control_fd: str, *slot_fds: str) -> int:
+    """Load the runner, then serve all slots until the service closes them."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # meant for the service, which ends us when it has answered
-    with suppress(OSError):  # there is such a thing on Linux only
-        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")  # if memory runs out, it is not the service's end
+        signal.signal(number, signal.SIG_IGN)  # meant for the service, which ends this process when it has answered
+    with suppress(OSError):  # Linux only: if memory runs out, the kernel takes this process, not the service
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     control = socket.socket(fileno=int(control_fd))
-    threading.Thread(target=_end_with, args=(control,), daemon=True).start()
-    wanted = json.loads(job)
-    logs.configure(wanted["options"]["log_format"])
-    runner, told = _load(wanted)
-    _send(control, told)
-    if runner is None:
+    threading.Thread(target=_end_with_service, args=(control,), daemon=True).start()
+    job = Job.from_argument(argument)
+    logs.configure(job.options.log_format)
+    runner = _load(job)
+    if isinstance(runner, NotLoaded):
+        BlockingChannel(control).send(runner)
         return 1
-    gate = PixelBudget(wanted["options"]["limits"]["max_pixels"])  # ten photos of the largest size must not fill memory
-    slots = [threading.Thread(target=_serve, args=(socket.socket(fileno=int(fd)), runner, gate)) for fd in slot_fds]
+    BlockingChannel(control).send(Loaded(runner.device, list(runner.optimisations)))
+    budget = PixelBudget(job.options.limits.max_pixels)  # ten photos of the largest size must not fill the memory
+    slots = [
+        threading.Thread(target=_serve, args=(BlockingChannel(socket.socket(fileno=int(fd))), runner, budget))
+        for fd in slot_fds
+    ]
     for slot in slots:
         slot.start()
     for slot in slots:
@@ -52,73 +63,44 @@ def main(job: str, control_fd: str, *slot_fds: str) -> int:
     return 0
 
 
-def _end_with(control: socket.socket) -> None:
+def _end_with_service(control: socket.socket) -> None:
     control.recv(1)  # returns when the other end is closed, however that came about
-    os._exit(0)  # at once: nothing here is worth saving, and a hanging engine must not keep us
+    os._exit(0)  # at once: nothing here is worth saving, and a hanging engine must not keep the process
 
 
-def _load(job: dict[str, Any]) -> tuple[Runner | None, dict[str, object]]:
+def _load(job: Job) -> Runner | NotLoaded:
     try:
-        runner = make(job["runner"], _options(job))
+        runner = make(job.runner, job.options)
         runner.load()
     except (RunnerUnavailable, ImportError) as error:
-        return None, {"unavailable": str(error)}
+        return NotLoaded(str(error))
     except Exception as error:
-        log.exception("the runner %s cannot be loaded", job["runner"])
-        return None, {"unavailable": f"{type(error).__name__}: {error}"}
-    return runner, {"device": runner.device}
+        log.exception("the runner %s cannot be loaded", job.runner)
+        return NotLoaded(f"{type(error).__name__}: {error}")
+    return runner
 
 
-def _options(job: dict[str, Any]) -> Options:
-    options = job["options"]
-    folder = options["model_dir"]
-    return Options(**options | {"limits": Limits(**options["limits"]), "model_dir": Path(folder) if folder else None})
+def _serve(slot: BlockingChannel, runner: Runner, budget: PixelBudget) -> None:
+    with suppress(ConnectionEnded):
+        while isinstance(photo := slot.receive(), Photo):
+            logs.request_id.set(photo.request_id)
+            with budget.hold(pixels(photo.file)):
+                slot.send(Begun())
+                answer = _read(runner, photo.file)
+            del photo  # or it is kept until the next one comes
+            slot.send(answer)
 
 
-def _serve(slot: socket.socket, runner: Runner, gate: PixelBudget) -> None:
-    while (request := _receive(slot)) is not None and (photo := _receive(slot)) is not None:
-        logs.request_id.set(request.decode())
-        with gate.passed(pixels(photo)):
-            _send(slot, {})
-            answer = _read(runner, photo)
-        del photo  # or it is kept until the next one comes
-        _send(slot, answer)
-
-
-def _read(runner: Runner, photo: bytes) -> dict[str, object]:
+def _read(runner: Runner, file: bytes) -> Reading | Unreadable | Failed:
     try:
-        reading = runner.read(photo)
+        return runner.read(file)
     except UnreadablePhoto as error:
-        return {"unreadable": str(error)}
+        return Unreadable(str(error))
     except MemoryError:
-        return {"unreadable": NO_MEMORY}
+        return Unreadable(NO_MEMORY)
     except Exception:
-        log.exception("the runner failed on a photo of %d bytes", len(photo))
-        return {"failed": FAILED}
-    lines = [{"polygon": line.polygon.tolist(), "text": line.text, "score": line.score} for line in reading.lines]
-    return {"lines": lines, "seconds": reading.seconds, "size": reading.size}
-
-
-def _send(to: socket.socket, message: dict[str, object]) -> None:
-    body = json.dumps(message, ensure_ascii=False).encode()
-    to.sendall(len(body).to_bytes(8) + body)
-
-
-def _receive(slot: socket.socket) -> bytes | None:
-    header = _exactly(slot, 8)
-    return _exactly(slot, int.from_bytes(header)) if header else None
-
-
-def _exactly(slot: socket.socket, length: int) -> bytes | None:
-    """The next `length` bytes, or None at the end; MSG_WAITALL would stop short when the process is frozen."""
-    received = bytearray(length)
-    rest = memoryview(received)
-    while rest:
-        count = slot.recv_into(rest)
-        if not count:
-            return None
-        rest = rest[count:]
-    return bytes(received)
+        log.exception("the runner failed on a photo of %d bytes", len(file))
+        return Failed(FAILED)
 
 
 if __name__ == "__main__":

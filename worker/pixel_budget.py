@@ -1,4 +1,4 @@
-"""A bound on the pixels of all photos that are read at the same moment."""
+"""A bound on the pixels of all photos that are decoded at the same moment."""
 
 import io
 import threading
@@ -11,29 +11,30 @@ from ocr.formats import FORMATS, odd_metadata_ignored, preview, weight
 
 
 class PixelBudget:
-    """Lets photos pass while those inside have at most so many pixels together; the others wait, for threads.
+    """Lets threads hold at most `max_pixels` together; the others wait, first come first served.
 
-    One photo passes whatever its size. None overtakes one that waits, so that a large one is not put off for ever.
+    A photo that is larger on its own is let in when no other is there. None overtakes one that waits, or a large one
+    would wait for ever.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._inside = 0
-        self._left = threading.Condition()
+    def __init__(self, max_pixels: int) -> None:
+        self._max_pixels = max_pixels
+        self._held = 0
+        self._released = threading.Condition()
         self._next = threading.Lock()
 
     @contextmanager
-    def passed(self, pixels: int) -> Iterator[None]:
+    def hold(self, pixels: int) -> Iterator[None]:
         """Run the block when there is room for a photo of so many pixels."""
-        with self._next, self._left:
-            self._left.wait_for(lambda: not self._inside or self._inside + pixels <= self._most)
-            self._inside += pixels
+        with self._next, self._released:
+            self._released.wait_for(lambda: not self._held or self._held + pixels <= self._max_pixels)
+            self._held += pixels
         try:
             yield
         finally:
-            with self._left:
-                self._inside -= pixels
-                self._left.notify_all()
+            with self._released:
+                self._held -= pixels
+                self._released.notify_all()
 
 
 def pixels(photo: bytes) -> int:

@@ -1,11 +1,29 @@
-"""One child process at a time: started for a photo, replaced without losing any, ended when it is not needed."""
+"""One worker at a time: started for a photo, replaced without losing any, ended when it is not needed.
+
+The supervisor is a state machine:
+
+    state      event                        next       what happens
+    IDLE       a photo, start               PAUSING    the next start is awaited
+    PAUSING    the pause is over            LOADING    a worker is started
+    PAUSING    restart, after a failure     LOADING    the same, at once
+    LOADING    the worker is loaded         SERVING    photos go to it
+    LOADING    no runner can be loaded      PAUSING    photos that have waited long enough are told
+    SERVING    restart, memory limit        REPLACING  a second worker is started
+    SERVING    no photo for long            IDLE       the worker ends
+    SERVING    the worker died, timed out   IDLE       it is counted; a pause before the next start
+    REPLACING  the second one is loaded     SERVING    photos go to it; the first one ends after its last photo
+    REPLACING  no runner can be loaded      SERVING    nothing changes
+    REPLACING  the worker died, timed out   LOADING    it is counted; photos wait for the second one
+    any        close                        CLOSED     all workers are killed
+
+An event that a state does not name changes nothing in it.
+"""
 
 import asyncio
+import enum
 import time
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from contextlib import suppress
-from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,286 +32,247 @@ from ocr.errors import OcrError, ReadingTimedOut, RunnerUnavailable
 from ocr.types import Reading
 from runners import nvidia
 from runners.base import Options
-from runners.registry import RUNNERS
 from worker.backoff import Backoff
+from worker.launcher import Launcher
 from worker.memory import NONE, Memory, give_back, resident
-from worker.process import KilledWhileLoading, ProcessDied, WorkerProcess
+from worker.policies import IdleRelease, MemoryLimit
+from worker.process import WorkerDied, WorkerProcess
+from worker.timings import Timings
 
-PATIENCE = 5.0
-"""Seconds that a photo waits at the most when children fail to start: enough for four attempts."""
-
-LOADING = 120.0
-"""Seconds that loading a model may take; about 1 is usual."""
-
-MEMORY_PAUSE = 60.0
-"""Seconds between two replacements because of memory at the least: each costs about a second of loading."""
+State = enum.Enum("State", "IDLE PAUSING LOADING SERVING REPLACING CLOSED")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """What a child is held to.
-
-    `parallel` photos are read in it at once, and reading one may take `timeout` seconds. The child ends after `idle`
-    seconds without a photo (0: never), and is replaced when it holds more than `memory` bytes after a photo (0: any).
-    """
+    """What a worker is held to."""
 
     parallel: int
-    timeout: float
-    idle: float = 0
-    memory: int = 0
+    """Photos that are read at the same time."""
+
+    timeout_s: float
+    """Seconds that reading one may take."""
+
+    idle_s: float = 0
+    """Seconds without a photo after which the worker ends; 0: never."""
+
+    memory_bytes: int = 0
+    """Bytes above which it is replaced after a photo; 0: any number."""
 
 
 class Supervisor:
-    """Holds the child that takes photos.
+    """Holds the worker that takes photos; `restarts` counts why workers were replaced, ended or lost.
 
-    `runners` are the names to try, in order of preference; `why` says which could be loaded. `restarts` counts
-    by reason why children were replaced, ended or lost.
+    `reading` counts the photos that are being read or wait for a worker.
     """
 
-    def __init__(self, runners: Sequence[str], options: Options, bounds: WorkerLimits) -> None:
-        self._runners = list(runners)
-        self._options = options
-        self._bounds = bounds
-        self._process: WorkerProcess | None = None
-        self._starting = asyncio.Lock()
-        self._replacement: asyncio.Task[None] | None = None
-        self._mending: asyncio.Task[None] | None = None
-        self._draining: set[WorkerProcess] = set()
-        self._background: set[asyncio.Task[None]] = set()
-        self._backoff = Backoff()
-        self._problem = "no model has been loaded yet"
-        self._release: asyncio.TimerHandle | None = None
-        self._memory_due = 0.0
-        self._peak = 0
-        self._closed = False
-        self.users = 0
-        self.why = ""
+    def __init__(self, runners: Sequence[str], options: Options, limits: WorkerLimits, timings: Timings) -> None:
+        self.launcher = Launcher(runners, options, limits.parallel, timings)
         self.restarts = Counter(dict.fromkeys(("requested", "idle", "memory", "died", "timed_out"), 0))
+        self.reading = 0
+        self._limits = limits
+        self._patience_s = timings.patience_s
+        self._idle_release = IdleRelease(limits.idle_s, self._on_idle)
+        self._memory_limit = MemoryLimit(limits.memory_bytes, timings.memory_pause_s)
+        self._backoff = Backoff(timings.pauses_s)
+        self._state = State.IDLE
+        self._changed = asyncio.Event()  # replaced by another with each change of the state
+        self._serving: WorkerProcess | None = None
+        self._workers: set[WorkerProcess] = set()  # the one that serves, and those that answer their last photos
+        self._problem = "no model has been loaded yet"  # why the last start failed, or nothing
+        self._loading: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._peak_bytes = 0
 
     @property
-    def chosen(self) -> str:
-        """The runner that reads, or the first to be tried if none was loaded yet."""
-        return self._runners[0]
-
-    @property
-    def model(self) -> str:
-        """The model that it reads with."""
-        return RUNNERS[self.chosen].reads_with(self._options)
-
-    @property
-    def process(self) -> WorkerProcess | None:
-        """The child that takes the next photo, if there is one."""
-        return self._process if self._process and self._process.alive else None
+    def worker(self) -> WorkerProcess | None:
+        """The worker that takes the next photo, if there is one."""
+        return self._serving if self._serving and self._serving.alive else None
 
     @property
     def ready(self) -> bool:
-        """Whether the next photo would be taken at once: by the child, or by one that would be started for it."""
-        return self.process is not None or not (self._problem or self._backoff.left)
+        """Whether the next photo would be taken at once: by the worker, or by one that would be started for it."""
+        return self.worker is not None or not (self._problem or self._backoff.left_s)
 
-    async def read(self, photo: bytes) -> Reading:
-        """Read a photo in the child, or in a new one if there is none.
+    async def read(self, file: bytes) -> Reading:
+        """Read a photo in the worker, or in a new one if there is none.
 
         Raises:
             UnreadablePhoto, ReadingFailed: as the runner said.
-            ReadingTimedOut: it took too long; the child is killed.
-            ProcessDied: the child ended meanwhile.
-            RunnerUnavailable: there is no child and none can be started.
+            ReadingTimedOut: it took too long; the worker is killed.
+            WorkerDied: the worker ended meanwhile.
+            RunnerUnavailable: there is no worker and none can be started.
         """
-        self.users += 1
+        self.reading += 1
         try:
-            return await self._read(photo, await self.started())
+            return await self._read(file, await self.start())
         finally:
-            self.users -= 1
-            self._rest()
+            self.reading -= 1
+            self._idle_release.restart_clock()
 
-    async def _read(self, photo: bytes, process: WorkerProcess) -> Reading:
-        seconds = self._bounds.timeout
+    async def _read(self, file: bytes, worker: WorkerProcess) -> Reading:
+        timeout_s = self._limits.timeout_s
         try:
-            reading = await process.read(photo, seconds)
-        except ProcessDied:
-            self._lost(process, "died")
+            reading = await worker.read(file, timeout_s)
+        except WorkerDied:
+            self._on_lost(worker, "died")
             raise
         except TimeoutError:
-            log.error("a photo of %d bytes took over %g s: its process is killed", len(photo), seconds)
-            process.kill()
-            self._lost(process, "timed_out")
-            raise ReadingTimedOut(f"reading this photo took over {seconds:g} s (OCR_TIMEOUT)") from None
+            log.error("a photo of %d bytes took over %g s: its worker is killed", len(file), timeout_s)
+            self._on_lost(worker, "timed_out")
+            raise ReadingTimedOut(f"reading this photo took over {timeout_s:g} s (OCR_TIMEOUT)") from None
         except OcrError:
-            self._survived(process)
+            self._on_answered(worker)
             raise
-        self._survived(process)
+        self._on_answered(worker)
         return reading
 
-    async def started(self) -> WorkerProcess:
-        """The child, started if there is none.
+    async def start(self) -> WorkerProcess:
+        """The worker, started if there is none.
 
         After a crash, the pause before the next start is waited for: a photo that got an error would be missing in
-        the search until somebody has it read again, and the next child works most of the time. If children do not
-        even start, waiting seldom helps: then it is said within PATIENCE, and at once while the pause is longer.
+        the search until somebody has it read again, and the next worker works most of the time. If workers do not
+        even start, waiting seldom helps: the caller is told within `patience_s`, and at once while the pause is longer.
         """
-        if self._closed:  # a channel may still hold the answer to a photo that was given up
-            raise RunnerUnavailable("the service is stopping")
-        give_up = time.monotonic() + PATIENCE
-        self._notice_death()
-        if self._process is None:
-            async with self._starting:
-                while self._process is None:
-                    await self._pause(give_up)
-                    await self._try_to_start()
-        return self._process
-
-    def _notice_death(self) -> None:
-        if self._process and not self._process.alive:
-            log.warning("the child process ended while it was idle")
-            self._lost(self._process, "died")
-
-    async def _pause(self, give_up: float) -> None:
-        left = self._backoff.left
-        if self._problem and time.monotonic() + left > give_up:
-            raise RunnerUnavailable(self._problem)
-        await asyncio.sleep(left)
-
-    async def _try_to_start(self) -> None:
-        try:
-            self._process = await self._start()
-        except RunnerUnavailable as error:
-            self._problem = str(error)
-            self._backoff.failed()
-            log.error("no child process can be started; next attempt in %.0f s at the earliest", self._backoff.left)
-            if self._mending is None or self._mending.done():
-                self._mending = self._keep(self._mend())
-        self._rest()
-
-    async def _mend(self) -> None:
-        """Try until a child starts: what is not ready may be sent no photo that has it tried."""
-        while not (self._process or self._closed):
-            await asyncio.sleep(self._backoff.left)
-            with suppress(RunnerUnavailable):
-                await self.started()
-
-    async def _start(self) -> WorkerProcess:
-        problems = []
-        for name in self._runners:
-            try:
-                process = await self._start_runner(name)
-            except KilledWhileLoading:  # another runner would only be in the same trouble, or worse than this one
-                raise
-            except RunnerUnavailable as error:
-                problems.append(str(error))
-                log.warning("%s", error)
-            else:
-                self.why = "; ".join([*problems, f"{name} could be loaded"])
-                self._runners = [name, *(other for other in self._runners if other != name)]
-                log.info("ready to read with model %s on %s: %s", self.model, process.device, self.why)
-                self._problem = ""
-                return process
-        raise RunnerUnavailable("; ".join(problems))
-
-    async def _start_runner(self, name: str) -> WorkerProcess:
-        try:
-            async with asyncio.timeout(LOADING):
-                return await WorkerProcess.start(name, self._options, slots=self._bounds.parallel)
-        except TimeoutError:
-            raise RunnerUnavailable(f"{name} was not loaded within {LOADING:g} s") from None
+        give_up = time.monotonic() + self._patience_s
+        while True:
+            self._notice_death()
+            if self._state is State.CLOSED:
+                raise RunnerUnavailable("the service is stopping")
+            if self._serving:
+                return self._serving
+            if self._state is State.IDLE:
+                self._enter(State.PAUSING)
+                self._load_in_background("")
+            if self._state is State.PAUSING and self._problem and time.monotonic() + self._backoff.left_s > give_up:
+                raise RunnerUnavailable(self._problem)
+            await self._changed.wait()
 
     def restart(self, reason: str = "requested") -> None:
-        """Replace the child in the background; several calls during one replacement are one.
-
-        If none is loaded and nothing is wrong, there is no memory to be given back and nothing to do.
-        """
+        """Replace the worker in the background. Where none is loaded and none failed, there is nothing to replace."""
         self._notice_death()
-        if (self._process or self._problem) and (self._replacement is None or self._replacement.done()):
-            self._replacement = self._keep(self._replace(reason))
+        if self._state is State.SERVING:
+            self._enter(State.REPLACING)
+            self._load_in_background(reason)
+        elif self._state is State.PAUSING and self._problem and self._loading:
+            self._loading.cancel()
+            self._backoff.reset()
+            self._load_in_background(reason)
 
-    async def _replace(self, reason: str) -> None:
-        async with self._starting:
+    def _load_in_background(self, reason: str) -> None:
+        self._loading = self._keep(self._load(reason))
+
+    async def _load(self, reason: str) -> None:
+        """Start workers until one is loaded; `reason` is why another is replaced by it."""
+        while True:
+            if self._state is State.PAUSING:
+                await asyncio.sleep(self._backoff.left_s)
+                self._enter(State.LOADING)
             try:
-                new = await self._start()
-            except RunnerUnavailable:
-                log.error("restart: no new child process can be started, so nothing changes")
+                worker = await self.launcher.launch()
+            except RunnerUnavailable as error:
+                if not self._on_load_failed(str(error)):
+                    return
+            else:
+                self._on_loaded(worker, reason)
                 return
-            old, self._process = self._process, new
-        if old:
+
+    def _on_loaded(self, worker: WorkerProcess, reason: str) -> None:
+        replaced, self._serving = self._serving, worker
+        self._workers.add(worker)
+        self._problem = ""
+        if replaced:
             self.restarts[reason] += 1
-            self._retire(old)
-        self._rest()
+            self._keep(self._retire(replaced))
+        self._enter(State.SERVING)
+        self._idle_release.restart_clock()
 
-    def _rest(self) -> None:
-        """If nothing is read, end the child after the idle time; a photo that comes before starts that time anew."""
-        if self._release:
-            self._release.cancel()
-        if self._bounds.idle and self._process and not self.users:
-            later = asyncio.get_running_loop().call_later
-            self._release = later(self._bounds.idle, self._end_idle, context=Context())  # of no request
+    def _on_load_failed(self, problem: str) -> bool:
+        """Whether to try again: not if there is a worker that goes on."""
+        if self._state is State.REPLACING:
+            log.error("restart: no new worker can be started, so nothing changes")
+            self._enter(State.SERVING)
+            return False
+        self._problem = problem
+        self._backoff.count_failure()
+        log.error("no worker can be started; next attempt in %.0f s at the earliest", self._backoff.left_s)
+        self._enter(State.PAUSING)
+        return True
 
-    def _end_idle(self) -> None:
-        # No photo can slip in between the look at `users` and the handing over: nothing is awaited here.
-        self._notice_death()
-        if self._process and not self.users:
-            log.info("no photo for %g s: the child process ends, the next photo starts it again", self._bounds.idle)
-            process, self._process = self._process, None
-            self.restarts["idle"] += 1
-            self._retire(process)
-            give_back()
-
-    def memory(self) -> Memory:
-        """That of the child now, and the most that any child was seen to hold."""
-        now, peak = resident(self._process.pid) if self._process else NONE
-        self._peak = max(self._peak, peak)
-        return Memory(now, self._peak)
-
-    def _survived(self, process: WorkerProcess) -> None:
-        self._backoff.succeeded()
+    def _on_answered(self, worker: WorkerProcess) -> None:
+        self._backoff.reset()
         held = self.memory().now
-        if process is self._process and 0 < self._bounds.memory < held and time.monotonic() >= self._memory_due:
-            self._relieve(held)
+        if worker is self._serving and self._memory_limit.is_exceeded(held):
+            limit = self._limits.memory_bytes
+            log.warning(
+                "the worker holds %.0f MB (OCR_MEMORY_LIMIT_MB is %.0f): it is replaced", held / 1e6, limit / 1e6
+            )
+            self.restart("memory")
 
-    def _relieve(self, held: int) -> None:
-        self._memory_due = time.monotonic() + MEMORY_PAUSE
-        log.warning(
-            "the child process holds %.0f MB (OCR_MEMORY_LIMIT_MB is %.0f): it is replaced, at most every %g s",
-            *(held / 1e6, self._bounds.memory / 1e6, MEMORY_PAUSE),
-        )
-        self.restart("memory")
-
-    def _lost(self, process: WorkerProcess, reason: str) -> None:
-        """Count a child that has died or was killed, once, and take no more photos to it."""
-        if process is self._process:
-            self._process = None
-            self._keep(process.close())
-        elif process in self._draining:
-            self._draining.discard(process)
-        else:
+    def _on_lost(self, worker: WorkerProcess, reason: str) -> None:
+        """Count a worker that has died or was killed, once, and send no more photos to it."""
+        if worker not in self._workers:
             return
         self.restarts[reason] += 1
-        self._backoff.failed()
+        self._backoff.count_failure()
+        self._workers.discard(worker)
+        if worker is self._serving:
+            self._serving = None
+            self._keep(self._retire(worker))
+            self._enter(State.LOADING if self._state is State.REPLACING else State.IDLE)
 
-    def _retire(self, process: WorkerProcess) -> None:
-        """Let a child finish what it reads, then end it."""
-        self._draining.add(process)
-        self._keep(process.close()).add_done_callback(lambda _: self._draining.discard(process))
+    def _on_idle(self) -> None:
+        # No photo can slip in between the look at `reading` and the handing over: nothing is awaited here.
+        self._notice_death()
+        if self._state is State.SERVING and self._serving and not self.reading:
+            log.info("no photo for %g s: the worker ends, the next photo starts it again", self._limits.idle_s)
+            worker, self._serving = self._serving, None
+            self.restarts["idle"] += 1
+            self._keep(self._retire(worker))
+            self._enter(State.IDLE)
+            give_back()
+
+    def _notice_death(self) -> None:
+        if self._serving and not self._serving.alive:
+            log.warning("the worker ended while it was idle")
+            self._on_lost(self._serving, "died")
+
+    def _enter(self, state: State) -> None:
+        if self._state is not State.CLOSED:
+            self._state = state
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def memory(self) -> Memory:
+        """The worker's memory now, and the most that any was seen to hold."""
+        now, peak = resident(self._serving.pid) if self._serving else NONE
+        self._peak_bytes = max(self._peak_bytes, peak)
+        return Memory(now, self._peak_bytes)
+
+    async def _retire(self, worker: WorkerProcess) -> None:
+        """Let a worker finish what it reads, then end it."""
+        await worker.close()
+        self._workers.discard(worker)
 
     def refuse(self) -> None:
-        """Read nothing any more, and start no child."""
-        self._closed = True
+        """Read nothing any more, and start no worker."""
+        self._enter(State.CLOSED)
 
     async def close(self) -> None:
-        """End all children at once; nobody waits for an answer any more."""
+        """End all workers at once; nobody waits for an answer any more."""
         self.refuse()
-        if self._release:
-            self._release.cancel()
-        for task in filter(None, (self._replacement, self._mending)):
-            task.cancel()
-        if self._process:
-            self._retire(self._process)
-            self._process = None
-        for process in self._draining:
-            process.kill()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        self._idle_release.stop()
+        if self._loading:
+            self._loading.cancel()
+        for worker in self._workers:
+            worker.kill()
+        if self._serving:
+            self._keep(self._retire(self._serving))
+        while self._tasks:  # some begin another one
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         nvidia.clean_up()
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return task

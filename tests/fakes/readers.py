@@ -1,4 +1,4 @@
-"""A reader to try things on."""
+"""A worker client to try things on."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,28 +9,34 @@ from runners.base import Options
 from tests.fakes import runner as fakes
 from worker.client import WorkerClient
 from worker.supervisor import WorkerLimits
+from worker.timings import Timings
 
 TWO_AT_A_TIME = WorkerLimits(2, 30)
+SHORT_PAUSES = Timings(patience_s=30, pauses_s=(0, 0.05, 0.1, 0.2, 60))
 
 
-def with_reader(
-    options: Options, use: Callable[[WorkerClient], Awaitable[None]], *names: str, bounds: WorkerLimits = TWO_AT_A_TIME
+def with_client(
+    options: Options,
+    use: Callable[[WorkerClient], Awaitable[None]],
+    *names: str,
+    limits: WorkerLimits = TWO_AT_A_TIME,
+    timings: Timings = SHORT_PAUSES,
 ) -> None:
-    """Try a reader out; afterwards it must leave no process behind."""
+    """Try a client out; afterwards it must leave no process behind."""
 
     async def run() -> None:
-        reader = WorkerClient(names or ("colour",), options, bounds)
+        client = WorkerClient(names or ("colour",), options, limits, timings)
         try:
-            await use(reader)
+            await use(client)
         finally:
-            await reader.close()
-        assert children() == []
+            await client.close()
+        assert workers() == []
 
-    asyncio.run(asyncio.wait_for(run(), 60))
+    asyncio.run(asyncio.wait_for(run(), 300))
 
 
-def children() -> list[psutil.Process]:
-    """The child processes that there are, and those that have ended and were left lying about."""
+def workers() -> list[psutil.Process]:
+    """The workers that there are, and those that have ended and were left lying about."""
     return [child for child in psutil.Process().children() if _is_ours(child)]
 
 
@@ -43,8 +49,8 @@ def _is_ours(child: psutil.Process) -> bool:
         return False
 
 
-async def texts(reader: WorkerClient, *colours: fakes.Colour) -> list[str]:
-    read = await asyncio.gather(*(reader.read(fakes.photo(colour)) for colour in colours))
+async def texts(client: WorkerClient, *colours: fakes.Colour) -> list[str]:
+    read = await asyncio.gather(*(client.read(fakes.photo(colour)) for colour in colours))
     return [line.text for reading in read for line in reading.lines]
 
 

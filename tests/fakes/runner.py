@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import threading
 import time
 
 import numpy as np
@@ -21,6 +22,7 @@ FAILS: Colour = (0, 255, 0)
 HUNGRY: Colour = (255, 255, 0)
 SAYS: Colour = (0, 255, 255)
 SLOW: Colour = (0, 0, 255)
+COUNTS_COMPANY: Colour = (255, 0, 255)
 SLOW_SECONDS = 0.5
 
 
@@ -40,9 +42,11 @@ class ColourRunner:
     """Reads one line around the whole photo: the name of its mean colour. Some colours make it fail."""
 
     device = "paint box"
+    optimisations = ("broad brush",)
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._lock, self._pair, self._inside = threading.Lock(), threading.Barrier(2), 0
 
     def load(self) -> None:
         pass
@@ -61,11 +65,25 @@ class ColourRunner:
             os.write(2, "\N{SNOWMAN}\x1b[1m".encode() + b"\xff, says a library\n")
         if colour == SLOW:
             time.sleep(SLOW_SECONDS)
+        if colour == COUNTS_COMPANY:
+            return self._company(decoded.width, decoded.height)
         if colour == BLANK:
             return Reading(size=(decoded.width, decoded.height))
         right, bottom = decoded.width, decoded.height
         polygon = np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]], dtype=np.float32)
         return Reading([TextLine(polygon, name(colour), 0.987)], {"decode": 0.25}, (right, bottom))
+
+    def _company(self, width: int, height: int) -> Reading:
+        """How many such photos are read at the same time, when there are two at least; fails if one stays alone."""
+        with self._lock:
+            self._inside += 1
+        self._pair.wait(30)
+        count = self._inside
+        self._pair.wait(30)
+        with self._lock:
+            self._inside -= 1
+        polygon = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+        return Reading([TextLine(polygon, str(count), 1.0)], size=(width, height))
 
     def close(self) -> None:
         pass

@@ -13,7 +13,7 @@ from options import options
 from runners.base import Options, Runner
 from runners.registry import RUNNERS, make
 from tests.fakes.project import DATA, PICTURES
-from tests.fakes.readers import with_reader
+from tests.fakes.readers import with_client
 from worker.client import WorkerClient
 
 DETECTOR = str(DATA / "detector.onnx")
@@ -72,8 +72,8 @@ def test_it_reads_in_the_child_process_as_the_settings_say(monkeypatch: pytest.M
     assert wanted.device == "cpu"
     assert wanted.mmocr == {"det_onnx": DETECTOR, "recognizer": "ppocr"}
 
-    async def use(reader: WorkerClient) -> None:
-        (line,) = (await reader.read((DATA / "strip.png").read_bytes())).lines
+    async def use(client: WorkerClient) -> None:
+        (line,) = (await client.read((DATA / "strip.png").read_bytes())).lines
         assert (line.text, line.polygon.shape) == ("Exit", (4, 2))
 
-    with_reader(wanted, use, "mmocr-onnx")
+    with_client(wanted, use, "mmocr-onnx")

@@ -1,4 +1,4 @@
-"""What the tests of the child process share."""
+"""What the tests of the worker share."""
 
 from pathlib import Path
 
@@ -7,15 +7,12 @@ import pytest
 from ocr.types import Limits
 from runners.base import Options
 from runners.registry import RUNNERS, RunnerEntry
-from worker import backoff, supervisor
 
 
 @pytest.fixture(autouse=True)
 def _fake_runners(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("Colour", "Unloadable", "Crashing", "Hunted", "Endless"):
         monkeypatch.setitem(RUNNERS, name.lower(), RunnerEntry(f"tests.fakes.runner:{name}Runner", ("numpy",)))
-    monkeypatch.setattr(backoff, "PAUSES", tuple(pause / 20 for pause in backoff.PAUSES))
-    monkeypatch.setattr(supervisor, "PATIENCE", 1.0)
 
 
 @pytest.fixture

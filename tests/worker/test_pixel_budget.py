@@ -21,7 +21,7 @@ class Visit:
         self.thread.start()
 
     def _visit(self, gate: PixelBudget, pixels: int) -> None:
-        with gate.passed(pixels):
+        with gate.hold(pixels):
             self.inside.set()
             self.go.wait(10)
 
@@ -90,7 +90,7 @@ def test_of_a_raw_file_the_preview_counts_whatever_its_header_says() -> None:
 
 def broken(read: Callable[[], int], gate: PixelBudget) -> None:
     try:
-        with gate.passed(100):
+        with gate.hold(100):
             read()
     except ZeroDivisionError:
         return

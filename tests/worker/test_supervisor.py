@@ -1,4 +1,4 @@
-"""When the child process ends, and what photos notice of it."""
+"""When the worker ends, and what photos notice of it."""
 
 import asyncio
 import errno
@@ -15,10 +15,11 @@ from ocr.errors import ReadingTimedOut, RunnerUnavailable, UnreadablePhoto
 from runners.base import Options
 from runners.registry import RUNNERS, RunnerEntry
 from tests.fakes import runner as fakes
-from tests.fakes.readers import children, texts, until, with_reader
-from worker import backoff, process, supervisor
+from tests.fakes.readers import texts, until, with_client, workers
+from worker import process
 from worker.client import WorkerClient
 from worker.supervisor import WorkerLimits
+from worker.timings import Timings
 
 IDLE = 0.15
 
@@ -33,209 +34,199 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def test_an_idle_child_ends_and_the_next_photo_starts_it_again(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
-        await texts(reader, (1, 2, 3))
-        (child,) = children()
-        await until(lambda: not child.is_running())
-        state = reader.state()
+    async def use(client: WorkerClient) -> None:
+        await texts(client, (1, 2, 3))
+        (worker,) = workers()
+        await until(lambda: not worker.is_running())
+        state = client.state()
         assert state.ready
         assert not state.loaded
-        assert state.memory["child"].now == 0
+        assert state.memory["worker"].now == 0
         assert state.device == ""
         assert state.restarts["idle"] == 1
-        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+        assert await texts(client, (1, 2, 3)) == ["#010203"]
 
-    with_reader(options, use, bounds=WorkerLimits(2, 30, IDLE))
+    with_client(options, use, limits=WorkerLimits(2, 30, IDLE))
 
 
 def test_its_end_is_logged_with_the_id_of_no_request(options: Options, capsys: pytest.CaptureFixture[str]) -> None:
-    async def use(reader: WorkerClient) -> None:
+    async def use(client: WorkerClient) -> None:
         logs.request_id.set("of-a-photo")
-        await texts(reader, (1, 2, 3))
-        await until(lambda: reader.state().restarts["idle"] == 1)
+        await texts(client, (1, 2, 3))
+        await until(lambda: client.state().restarts["idle"] == 1)
 
     propagate, handlers = logs.log.propagate, logs.log.handlers
     logs.configure("text")
-    with_reader(options, use, bounds=WorkerLimits(2, 30, IDLE))
+    with_client(options, use, limits=WorkerLimits(2, 30, IDLE))
     logs.log.propagate, logs.log.handlers = propagate, handlers
-    (ended,) = [line for line in capsys.readouterr().out.splitlines() if "the child process ends" in line]
+    (ended,) = [line for line in capsys.readouterr().out.splitlines() if "the worker ends" in line]
     assert ended.endswith(" request=-")
 
 
 def test_a_child_that_no_photo_has_come_to_ends_too(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
-        await reader.start()
-        await until(lambda: children() == [])
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        await until(lambda: workers() == [])
 
-    with_reader(options, use, bounds=WorkerLimits(2, 30, IDLE))
+    with_client(options, use, limits=WorkerLimits(2, 30, IDLE))
 
 
 def test_a_photo_that_is_being_read_keeps_the_child(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
-        assert await texts(reader, fakes.SLOW, fakes.SLOW, (1, 2, 3)) == [fakes.name(fakes.SLOW)] * 2 + ["#010203"]
-        assert reader.state().restarts["idle"] == 0
+    async def use(client: WorkerClient) -> None:
+        assert await texts(client, fakes.SLOW, fakes.SLOW, (1, 2, 3)) == [fakes.name(fakes.SLOW)] * 2 + ["#010203"]
+        assert client.state().restarts["idle"] == 0
 
-    with_reader(options, use, bounds=WorkerLimits(1, 30, fakes.SLOW_SECONDS / 10))
+    with_client(options, use, limits=WorkerLimits(1, 30, fakes.SLOW_SECONDS / 10))
 
 
 def test_photos_that_come_just_when_the_child_ends_are_read(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
+    async def use(client: WorkerClient) -> None:
         for index in range(30):
             await asyncio.sleep(0.001 * (index % 4))  # around the 2 ms after which the child ends
-            assert await texts(reader, (index, 2, 3), (index, 4, 5)) == [
+            assert await texts(client, (index, 2, 3), (index, 4, 5)) == [
                 fakes.name((index, 2, 3)),
                 fakes.name((index, 4, 5)),
             ]
-        assert reader.state().restarts["idle"] > 3
+        assert client.state().restarts["idle"] > 3
 
-    with_reader(options, use, bounds=WorkerLimits(2, 30, 0.002))
+    with_client(options, use, limits=WorkerLimits(2, 30, 0.002))
 
 
 def test_zero_means_never(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
-        await reader.start()
+    async def use(client: WorkerClient) -> None:
+        await client.start()
         await asyncio.sleep(IDLE)
-        assert len(children()) == 1
+        assert len(workers()) == 1
 
-    with_reader(options, use, bounds=WorkerLimits(2, 30, 0))
+    with_client(options, use, limits=WorkerLimits(2, 30, 0))
 
 
 def test_a_restart_of_what_is_not_loaded_loads_nothing(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
-        await reader.start()
-        await until(lambda: children() == [])
-        reader.restart()
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        await until(lambda: workers() == [])
+        client.restart()
         await asyncio.sleep(IDLE / 2)
-        assert children() == []
-        assert reader.state().restarts["requested"] == 0
+        assert workers() == []
+        assert client.state().restarts["requested"] == 0
 
-    with_reader(options, use, bounds=WorkerLimits(2, 30, IDLE))
+    with_client(options, use, limits=WorkerLimits(2, 30, IDLE))
 
 
-def test_a_frozen_child_is_ended_all_the_same(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "GRACE", 0.1)
+def test_a_frozen_worker_is_ended_all_the_same(options: Options) -> None:
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        workers()[0].suspend()
+        await until(lambda: workers() == [])
 
-    async def use(reader: WorkerClient) -> None:
-        await reader.start()
-        children()[0].suspend()
-        await until(lambda: children() == [])
-
-    with_reader(options, use, bounds=WorkerLimits(2, 30, IDLE))
+    with_client(options, use, limits=WorkerLimits(2, 30, IDLE), timings=Timings(exit_grace_s=0.1))
 
 
 def test_closing_does_not_wait_for_a_frozen_child(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
-        await reader.start()
-        children()[0].suspend()
-        reading = asyncio.create_task(reader.read(fakes.photo((1, 2, 3))))
-        await until(lambda: reader.state().reading == 1)
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        workers()[0].suspend()
+        reading = asyncio.create_task(client.read(fakes.photo((1, 2, 3))))
+        await until(lambda: client.state().reading == 1)
         reading.cancel()
 
-    with_reader(options, use)
+    with_client(options, use)
 
 
 def test_a_child_above_the_memory_limit_is_replaced_without_losing_a_photo(
     options: Options, log: pytest.LogCaptureFixture
 ) -> None:
-    async def use(reader: WorkerClient) -> None:
-        await texts(reader, (1, 2, 3))
-        assert await texts(reader, fakes.SLOW, fakes.SLOW) == [fakes.name(fakes.SLOW)] * 2
-        await until(lambda: reader.state().restarts["memory"] == 1)
-        await texts(reader, *[(1, 2, 3)] * 5)  # the new child is above the limit as well
-        await asyncio.sleep(0.2)
-        assert reader.state().restarts["memory"] == 1
+    async def use(client: WorkerClient) -> None:
+        await texts(client, (1, 2, 3))
+        assert await texts(client, fakes.SLOW, fakes.SLOW) == [fakes.name(fakes.SLOW)] * 2
+        await until(lambda: client.state().restarts["memory"] == 1)
+        await texts(client, *[(1, 2, 3)] * 5)  # the new child is above the limit as well
+        assert client.state().restarts["memory"] == 1
         lines = [record.getMessage() for record in log.records if "OCR_MEMORY_LIMIT_MB" in record.getMessage()]
         assert len(lines) == 1
-        assert "(OCR_MEMORY_LIMIT_MB is 1): it is replaced, at most every 60 s" in lines[0]
+        assert "(OCR_MEMORY_LIMIT_MB is 1): it is replaced" in lines[0]
 
-    with_reader(options, use, bounds=WorkerLimits(2, 30, memory=1_000_000))
+    with_client(options, use, limits=WorkerLimits(2, 30, memory_bytes=1_000_000))
 
 
 def test_a_child_below_the_memory_limit_stays(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
-        await texts(reader, (1, 2, 3))
-        (child,) = children()
-        await texts(reader, (1, 2, 3))
-        assert children() == [child]
-        state = reader.state()
-        assert 10e6 < state.memory["child"].now <= state.memory["child"].peak < 1e9
+    async def use(client: WorkerClient) -> None:
+        await texts(client, (1, 2, 3))
+        (worker,) = workers()
+        await texts(client, (1, 2, 3))
+        assert workers() == [worker]
+        state = client.state()
+        assert 10e6 < state.memory["worker"].now <= state.memory["worker"].peak < 1e9
         assert 10e6 < state.memory["service"].now <= state.memory["service"].peak
 
-    with_reader(options, use, bounds=WorkerLimits(2, 30, memory=10**9))
+    with_client(options, use, limits=WorkerLimits(2, 30, memory_bytes=10**9))
 
 
-def test_the_memory_limit_acts_again_after_a_while(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "MEMORY_PAUSE", 0.0)
-
-    async def use(reader: WorkerClient) -> None:
+def test_the_memory_limit_acts_again_after_a_while(options: Options) -> None:
+    async def use(client: WorkerClient) -> None:
         for count in (1, 2):
-            await texts(reader, (1, 2, 3))
-            await until(lambda count=count: reader.state().restarts["memory"] == count)  # type: ignore[misc]
+            await texts(client, (1, 2, 3))
+            await until(lambda count=count: client.state().restarts["memory"] == count)  # type: ignore[misc]
 
-    with_reader(options, use, bounds=WorkerLimits(2, 30, memory=1_000_000))
+    with_client(options, use, limits=WorkerLimits(2, 30, memory_bytes=1_000_000), timings=Timings(memory_pause_s=0))
 
 
-def test_crashes_in_a_row_slow_down_and_a_success_starts_over(
-    options: Options, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backoff, "PAUSES", (0, 0, 0, 1.0))
-
-    async def use(reader: WorkerClient) -> None:
+def test_crashes_in_a_row_slow_down_and_a_success_starts_over(options: Options) -> None:
+    async def use(client: WorkerClient) -> None:
         for _ in range(2):
             with pytest.raises(UnreadablePhoto):
-                await reader.read(fakes.photo(fakes.KILLS))
-        assert not reader.state().ready  # the next photo has to wait
-        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+                await client.read(fakes.photo(fakes.KILLS))
+        assert not client.state().ready  # the next photo has to wait
+        assert await texts(client, (1, 2, 3)) == ["#010203"]
         with pytest.raises(UnreadablePhoto):
-            await reader.read(fakes.photo(fakes.KILLS))
-        assert reader.state().ready
+            await client.read(fakes.photo(fakes.KILLS))
+        assert client.state().ready
 
-    with_reader(options, use)
+    with_client(options, use, timings=Timings(pauses_s=(0, 0, 0, 2.0)))
 
 
 def test_a_start_that_fails_for_a_moment_costs_no_photo(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def use(reader: WorkerClient) -> None:
+    async def use(client: WorkerClient) -> None:
         monkeypatch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
-        reading = asyncio.create_task(texts(reader, (1, 2, 3)))
-        await until(lambda: len(children()) > 0)
+        reading = asyncio.create_task(texts(client, (1, 2, 3)))
+        await until(lambda: len(workers()) > 0)
         monkeypatch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:ColourRunner", ("numpy",)))
         assert await reading == ["#010203"]
 
-    with_reader(options, use)
+    with_client(options, use)
 
 
 def test_what_can_never_be_started_is_tried_ever_less_often_and_said_at_once(
     options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backoff, "PAUSES", (600,))
-
-    async def use(reader: WorkerClient) -> None:
+    async def use(client: WorkerClient) -> None:
         with pytest.raises(RunnerUnavailable):
-            await reader.read(fakes.photo((1, 2, 3)))
+            await client.read(fakes.photo((1, 2, 3)))
         monkeypatch.setattr(process.WorkerProcess, "start", None)  # not to be called
         for _ in range(3):
             with pytest.raises(RunnerUnavailable, match="unloadable cannot be loaded: no paint here"):
-                await reader.read(fakes.photo((1, 2, 3)))
-        assert not reader.state().ready
+                await client.read(fakes.photo((1, 2, 3)))
+        assert not client.state().ready
 
-    with_reader(options, use, "unloadable")
+    with_client(options, use, "unloadable", timings=Timings(pauses_s=(600,)))
 
 
 @pytest.mark.parametrize("failing", ["socket.socketpair", "subprocess.Popen"])
 def test_a_machine_that_has_no_more_to_give_is_an_answer_and_the_next_photo_is_read(
     options: Options, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
-    async def use(reader: WorkerClient) -> None:
+    async def use(client: WorkerClient) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(failing, exhausted)
-            with pytest.raises(RunnerUnavailable, match=r"no child process can be started: .*Too many open files"):
-                await reader.read(fakes.photo((1, 2, 3)))
-        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+            with pytest.raises(RunnerUnavailable, match=r"no worker process can be started: .*Too many open files"):
+                await client.read(fakes.photo((1, 2, 3)))
+        await until(lambda: client.state().ready)
+        assert await texts(client, (1, 2, 3)) == ["#010203"]
 
     def exhausted(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    with_reader(options, use)
+    with_client(options, use, timings=Timings(patience_s=0.4, pauses_s=(0.5,)))
 
 
 def test_no_child_is_left_if_the_service_ends_while_it_loads_and_photos_wait(
@@ -243,121 +234,114 @@ def test_no_child_is_left_if_the_service_ends_while_it_loads_and_photos_wait(
 ) -> None:
     monkeypatch.setitem(RUNNERS, "endless", RunnerEntry("tests.fakes.runner:EndlessRunner", ("numpy",)))
 
-    async def use(reader: WorkerClient) -> None:
-        reading = [asyncio.create_task(reader.read(fakes.photo((index, 2, 3)))) for index in range(4)]
-        await until(lambda: len(children()) == 1)
-        await reader.close()
+    async def use(client: WorkerClient) -> None:
+        reading = [asyncio.create_task(client.read(fakes.photo((index, 2, 3)))) for index in range(4)]
+        await until(lambda: len(workers()) == 1)
+        await client.close()
         await asyncio.wait(reading)
-        await asyncio.sleep(0.2)
-        assert children() == []
+        assert workers() == []
 
-    with_reader(options, use, "endless")
+    with_client(options, use, "endless")
 
 
 def test_a_start_that_fails_is_tried_again_without_a_photo_each_time(
     options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backoff, "PAUSES", (0.0, 0.05))
-    monkeypatch.setattr(supervisor, "PATIENCE", 0.01)
-
-    async def use(reader: WorkerClient) -> None:
+    async def use(client: WorkerClient) -> None:
         for _ in range(3):
             with monkeypatch.context() as patch:
                 patch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
-                for child in children():  # none the first time
-                    child.kill()
-                await until(lambda: not reader.state().loaded)
+                for worker in workers():  # none the first time
+                    worker.kill()
+                await until(lambda: not client.state().loaded)
                 with pytest.raises(RunnerUnavailable):
-                    await reader.start()
-            await until(lambda: reader.state().ready)
-            assert reader.state().loaded
+                    await client.start()
+            await until(lambda: client.state().ready)
+            assert client.state().loaded
 
-    with_reader(options, use)
+    with_client(options, use, timings=Timings(patience_s=0.01, pauses_s=(0, 0.05)))
 
 
 def test_a_restart_tries_at_once(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "PAUSES", (600,))
-
-    async def use(reader: WorkerClient) -> None:
+    async def use(client: WorkerClient) -> None:
         monkeypatch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
         with pytest.raises(RunnerUnavailable):
-            await reader.read(fakes.photo((1, 2, 3)))
+            await client.read(fakes.photo((1, 2, 3)))
         monkeypatch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:ColourRunner", ("numpy",)))
-        reader.restart()
-        await until(lambda: reader.state().ready)
-        assert await texts(reader, (1, 2, 3)) == ["#010203"]
+        client.restart()
+        await until(lambda: client.state().ready)
+        assert await texts(client, (1, 2, 3)) == ["#010203"]
 
-    with_reader(options, use)
+    with_client(options, use, timings=Timings(pauses_s=(600,)))
 
 
-def test_a_model_that_takes_for_ever_to_load_is_given_up(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "LOADING", 0.2)
-
-    async def use(reader: WorkerClient) -> None:
+def test_a_model_that_takes_for_ever_to_load_is_given_up(options: Options) -> None:
+    async def use(client: WorkerClient) -> None:
         with pytest.raises(RunnerUnavailable, match=r"endless was not loaded within 0\.2 s"):
-            await reader.read(fakes.photo((1, 2, 3)))
-        assert children() == []
+            await client.read(fakes.photo((1, 2, 3)))
+        assert workers() == []
 
-    with_reader(options, use, "endless")
+    with_client(options, use, "endless", timings=Timings(load_timeout_s=0.2, patience_s=1, pauses_s=(600,)))
 
 
 def test_a_service_that_stops_while_the_model_loads_leaves_nothing_behind(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
-        reading = asyncio.create_task(reader.read(fakes.photo((1, 2, 3))))
-        await until(lambda: len(children()) > 0)
+    async def use(client: WorkerClient) -> None:
+        reading = asyncio.create_task(client.read(fakes.photo((1, 2, 3))))
+        await until(lambda: len(workers()) > 0)
         reading.cancel()
 
-    with_reader(options, use, "endless")
+    with_client(options, use, "endless")
 
 
 def test_a_service_that_stops_during_a_restart_leaves_nothing_behind(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
-        await reader.start()
-        reader.restart()
-        await until(lambda: len(children()) == 2)
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        client.restart()
+        await until(lambda: len(workers()) == 2)
 
-    with_reader(options, use)
+    with_client(options, use)
 
 
 def test_a_photo_that_comes_when_the_service_ends_is_refused_and_gets_no_other_ones_answer(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
-        await reader.start()
-        left = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
-        await until(lambda: reader.state().reading == 1)
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        left = asyncio.create_task(client.read(fakes.photo(fakes.SLOW)))
+        await until(lambda: client.state().reading == 1)
         time.sleep(1.5 * fakes.SLOW_SECONDS)  # noqa: ASYNC251 - its answer comes, and is not taken in
-        coming = reader.read(fakes.photo((1, 2, 3)))
-        _, told, _ = await asyncio.gather(reader.close(), coming, left, return_exceptions=True)
+        coming = client.read(fakes.photo((1, 2, 3)))
+        _, told, _ = await asyncio.gather(client.close(), coming, left, return_exceptions=True)
         assert isinstance(told, RunnerUnavailable), told
 
-    with_reader(options, use)
+    with_client(options, use)
 
 
 def test_a_child_that_times_out_after_it_was_replaced_is_counted_too(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
-        await reader.start()
-        (old,) = children()
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        (old,) = workers()
         old.suspend()
-        hanging = asyncio.create_task(reader.read(fakes.photo((9, 9, 9))))
-        await until(lambda: reader.state().reading == 1)
-        reader.restart()
+        hanging = asyncio.create_task(client.read(fakes.photo((9, 9, 9))))
+        await until(lambda: client.state().reading == 1)
+        client.restart()
+        await until(lambda: client.state().restarts["requested"] == 1)
         with pytest.raises(ReadingTimedOut):
             await hanging
         await asyncio.to_thread(psutil.wait_procs, [old], 10)
-        assert reader.state().restarts == {"requested": 1, "idle": 0, "memory": 0, "died": 0, "timed_out": 1}
+        assert client.state().restarts == {"requested": 1, "idle": 0, "memory": 0, "died": 0, "timed_out": 1}
 
-    with_reader(options, use, bounds=WorkerLimits(2, 0.8))
+    with_client(options, use, limits=WorkerLimits(1, 5))
 
 
 def test_a_suspect_whose_caller_has_left_is_not_read_again(options: Options) -> None:
-    async def use(reader: WorkerClient) -> None:
-        await reader.start()
-        suspect = asyncio.create_task(reader.read(fakes.photo(fakes.SLOW)))
-        await until(lambda: reader.state().reading == 1)
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        suspect = asyncio.create_task(client.read(fakes.photo(fakes.SLOW)))
+        await until(lambda: client.state().reading == 1)
         suspect.cancel()
-        children()[0].kill()
-        await until(lambda: reader.state().reading == 0)
-        assert await texts(reader, (1, 2, 3)) == ["#010203"]
-        assert reader.state().photos == 1
-        assert reader.state().restarts["died"] == 1
+        workers()[0].kill()
+        await until(lambda: client.state().reading == 0)
+        assert await texts(client, (1, 2, 3)) == ["#010203"]
+        assert client.state().photos == 1
+        assert client.state().restarts["died"] == 1
 
-    with_reader(options, use)
+    with_client(options, use)

@@ -1,0 +1,66 @@
+"""Starts a worker with the first runner that can be loaded here."""
+
+import asyncio
+from collections.abc import Sequence
+
+from logs import log
+from ocr.errors import RunnerUnavailable
+from runners.base import Options
+from runners.registry import RUNNERS
+from worker.process import KilledWhileLoading, WorkerProcess
+from worker.timings import Timings
+
+
+class Launcher:
+    """Tries `runners` in their order, and from then on first the one that could be loaded.
+
+    `why` says how it came to that one.
+    """
+
+    def __init__(self, runners: Sequence[str], options: Options, slots: int, timings: Timings) -> None:
+        self._runners = list(runners)
+        self._options = options
+        self._slots = slots
+        self._timings = timings
+        self.why = ""
+
+    @property
+    def runner(self) -> str:
+        """The runner that was loaded last, or the first to be tried."""
+        return self._runners[0]
+
+    @property
+    def model(self) -> str:
+        """The model that it reads with."""
+        return RUNNERS[self.runner].reads_with(self._options)
+
+    async def launch(self) -> WorkerProcess:
+        """Start a worker; a call that is cancelled leaves no process behind.
+
+        Raises:
+            RunnerUnavailable: no runner can be loaded; the message says why for each.
+        """
+        problems = []
+        for name in self._runners:
+            try:
+                process = await self._start(name)
+            except KilledWhileLoading:  # another runner would only be in the same trouble, or in a worse one
+                raise
+            except RunnerUnavailable as error:
+                problems.append(str(error))
+                log.warning("%s", error)
+            else:
+                self.why = "; ".join([*problems, f"{name} could be loaded"])
+                self._runners = [name, *(other for other in self._runners if other != name)]
+                log.info("ready to read with model %s on %s: %s", self.model, process.device, self.why)
+                log.info("optimisations: %s", ", ".join(process.optimisations) or "none, for this model and engine")
+                return process
+        raise RunnerUnavailable("; ".join(problems))
+
+    async def _start(self, name: str) -> WorkerProcess:
+        seconds = self._timings.load_timeout_s
+        try:
+            async with asyncio.timeout(seconds):
+                return await WorkerProcess.start(name, self._options, slots=self._slots, timings=self._timings)
+        except TimeoutError:
+            raise RunnerUnavailable(f"{name} was not loaded within {seconds:g} s") from None

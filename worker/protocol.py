@@ -1,0 +1,192 @@
+"""The messages between the service and the worker, and how they cross a socket; both ends use this module.
+
+On the control socket the worker says once how loading went: Loaded or NotLoaded. On each slot the service sends a
+Photo, and the worker answers it with Begun when it starts to read, then with a Reading, Unreadable or Failed. Nothing
+else crosses: no exception, no pickle.
+
+A message is a frame: the lengths of its two parts (LENGTHS), a part of JSON, and a part of bytes that only photos have.
+"""
+
+import asyncio
+import json
+import socket
+import struct
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from ocr.types import Limits, Reading, TextLine
+from runners.base import Options
+
+LENGTHS = struct.Struct("!IQ")
+"""The bytes of the JSON and of the other part, in front of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is started with: the class of its runner ("module:Class"), and the runner's options."""
+
+    runner: str
+    options: Options
+
+    def to_argument(self) -> str:
+        """The job as an argument of the worker's command."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_argument(cls, argument: str) -> Self:
+        """The job in such an argument."""
+        job = json.loads(argument)
+        options = job["options"]
+        folder = options["model_dir"] and Path(options["model_dir"])
+        return cls(job["runner"], Options(**options | {"limits": Limits(**options["limits"]), "model_dir": folder}))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The runner is ready; `device` says in words what it runs on, `optimisations` what its networks were given."""
+
+    device: str
+    optimisations: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class NotLoaded:
+    """The runner cannot be loaded on this machine."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A file to read, and the id of the request that it came with, for the log."""
+
+    request_id: str
+    file: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The worker has room for the photo and starts to read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The file is no photo that can be read."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The runner failed on the photo."""
+
+    problem: str
+
+
+Message = Loaded | NotLoaded | Photo | Begun | Reading | Unreadable | Failed
+PLAIN = {kind.__name__: kind for kind in (Loaded, NotLoaded, Begun, Unreadable, Failed)}
+
+
+class ConnectionEnded(Exception):
+    """The other process has ended, or has closed its end of the socket."""
+
+
+def encode(message: Message) -> tuple[bytes, bytes]:
+    """A frame, without its last part; and that part."""
+    data = b""
+    if isinstance(message, Photo):
+        fields: dict[str, Any] = {"request_id": message.request_id}
+        data = message.file
+    elif isinstance(message, Reading):
+        lines = [{"polygon": line.polygon.tolist(), "text": line.text, "score": line.score} for line in message.lines]
+        fields = {"lines": lines, "seconds": message.seconds, "size": message.size}
+    else:
+        fields = asdict(message)
+    head = json.dumps({"kind": type(message).__name__} | fields, ensure_ascii=False).encode()
+    return LENGTHS.pack(len(head), len(data)) + head, data
+
+
+def decode(head: bytes, data: bytes) -> Message:
+    """The message in the two parts of a frame."""
+    fields = json.loads(head)
+    kind = fields.pop("kind")
+    if kind == "Photo":
+        return Photo(fields["request_id"], data)
+    if kind == "Reading":
+        lines = [
+            TextLine(np.array(line["polygon"], dtype=np.float32), line["text"], line["score"])
+            for line in fields["lines"]
+        ]
+        return Reading(lines, fields["seconds"], tuple(fields["size"]))
+    message: Message = PLAIN[kind](**fields)
+    return message
+
+
+class BlockingChannel:
+    """One end of a socket, for the worker's threads."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+
+    def send(self, message: Message) -> None:
+        """Send a message."""
+        head, data = encode(message)
+        self._end.sendall(head)
+        self._end.sendall(data)
+
+    def receive(self) -> Message:
+        """Wait for a message; raises ConnectionEnded if none comes any more."""
+        head, data = LENGTHS.unpack(self._receive_exactly(LENGTHS.size))
+        return decode(self._receive_exactly(head), self._receive_exactly(data))
+
+    def _receive_exactly(self, length: int) -> bytes:
+        """The next `length` bytes. MSG_WAITALL would return fewer when the process was frozen in between."""
+        received = bytearray(length)
+        rest = memoryview(received)
+        while rest:
+            count = self._end.recv_into(rest)
+            if not count:
+                raise ConnectionEnded
+            rest = rest[count:]
+        return bytes(received)
+
+
+class AsyncChannel:
+    """The other end, for the service's event loop."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, end: socket.socket) -> Self:
+        """Take a connected socket over."""
+        return cls(*await asyncio.open_connection(sock=end))
+
+    async def send(self, message: Message) -> None:
+        """Send a message; raises ConnectionEnded if nobody takes it."""
+        head, data = encode(message)
+        try:
+            self._writer.write(head)
+            self._writer.write(data)
+            await self._writer.drain()
+        except ConnectionError:
+            raise ConnectionEnded from None
+
+    async def receive(self) -> Message:
+        """Wait for a message; raises ConnectionEnded if none comes any more."""
+        try:
+            head, data = LENGTHS.unpack(await self._reader.readexactly(LENGTHS.size))
+            return decode(await self._reader.readexactly(head), await self._reader.readexactly(data))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise ConnectionEnded from None
+
+    async def close(self) -> None:
+        """Close the socket; the other end notices."""
+        self._writer.close()
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()
