@@ -15,7 +15,7 @@ from ocr.detector import Detector
 from ocr.errors import RunnerUnavailable
 from ocr.model_files import ONNX, Form, locate
 from ocr.pipeline import DetectionPipeline, Pipeline
-from ocr.recognizer import SPACE, Recognizer
+from ocr.recognizer import SPACE_BONUS_NATS, Recognizer
 from ocr.search import Search
 from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Reading, Recognize, planes
 from runners.base import Options
@@ -90,8 +90,8 @@ def best_classes(network: Network, charset: Sequence[str]) -> BestClasses:
     def best(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         odds = network(batch)
         spaces = odds[..., len(charset) : len(charset) + 1]  # a network of the user's may have no such class
-        total = 1 + spaces.sum(axis=2) * np.float32(math.expm1(SPACE))
-        spaces *= np.float32(math.exp(SPACE))
+        total = 1 + spaces.sum(axis=2) * np.float32(math.expm1(SPACE_BONUS_NATS))
+        spaces *= np.float32(math.exp(SPACE_BONUS_NATS))
         classes = odds.argmax(axis=2)
         return classes, np.take_along_axis(odds, classes[..., np.newaxis], axis=2)[..., 0] / total
 
