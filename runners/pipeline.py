@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ocr.detector import Detector
 from ocr.errors import RunnerUnavailable
-from ocr.model_files import ONNX, Form, locate
+from ocr.model_files import ONNX, ModelFormat, locate
 from ocr.pipeline import DetectionPipeline, Pipeline
 from ocr.recognizer import SPACE_BONUS_NATS, Recognizer
 from ocr.search import Search
@@ -37,7 +37,7 @@ class OpenRecognizer(NamedTuple):
 class PipelineRunner(ABC):
     """A runner of ocr.Pipeline: subclasses bring the engine that its networks run on, and say which files it takes."""
 
-    form: ClassVar[Form] = ONNX
+    form: ClassVar[ModelFormat] = ONNX
     device = "CPU"
 
     def __init__(self, options: Options) -> None:
@@ -60,7 +60,7 @@ class PipelineRunner(ABC):
         """What photos are read with, its networks loaded."""
         files = locate(self._options.model, self._options.model_dir, self.form)
         detector = cache(lambda path: Detector(self.open_detector(path)))  # mostly one for both
-        glancer = detector(files.glancer) if files.glancer else None
+        glancer = detector(files.coarse_detector) if files.coarse_detector else None
         finder = Search(detector(files.detector), self._options.limits, glancer)
         finder.warm_up()
         return Pipeline(finder, self.recognizer(files.recognizer), self._options.limits)
