@@ -17,7 +17,7 @@ from typing import IO, Any, Self
 
 import numpy as np
 
-from logs import log, printable, request_id
+from logs import escape, log, request_id
 from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading, TextLine
 from runners.base import Options
@@ -190,7 +190,7 @@ def _log_lines(stream: IO[bytes]) -> None:
     """Log what libraries in the child print, such as those that decode pictures, until it ends."""
     with stream:
         for line in stream:
-            log.warning("the child process says: %s", printable(line.decode(errors="replace").rstrip()))
+            log.warning("the child process says: %s", escape(line.decode(errors="replace").rstrip()))
 
 
 class Channel:
