@@ -66,9 +66,7 @@ def test_what_the_library_reads_right_we_read_right_in_the_same_place(name: str,
     assert len(our_lines) <= len(PICTURES[picture])
     for text, line in its_right.items():
         box = our_right[text].box
-        if (
-            measure_iou(line.box, box) <= 0.6
-        ):  # as with bfloat16, where one of PP-OCRv4's is nearer to the print than theirs
+        if measure_iou(line.box, box) <= 0.6:  # with bfloat16, one of PP-OCRv4's is nearer to the print than theirs
             drawn = printed(picture, line.box, box)
             assert measure_iou(box, drawn) > max(0.6, measure_iou(line.box, drawn)), text
 
