@@ -35,7 +35,7 @@ async def ask(client: httpx.AsyncClient, photo: bytes) -> httpx.Response:
 
 
 def describe_error(answer: httpx.Response) -> str:
-    """The problem that an answer with an error status reports: the service answers in JSON, a proxy before it does not."""
+    """The problem that an error status reports: the service answers in JSON, a proxy before it does not."""
     ours = "json" in answer.headers.get("content-type", "")
     return f"{answer.status_code} {answer.json()['detail'] if ours else answer.reason_phrase}"
 
