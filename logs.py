@@ -1,4 +1,4 @@
-"""The log's format: lines for people, or JSON. No module writes text of photos or keys into it."""
+"""The log's format: lines for people, or JSON. No module logs the text of photos, or keys."""
 
 import logging
 import sys
@@ -9,22 +9,24 @@ from pythonjsonlogger.json import JsonFormatter
 log = logging.getLogger("mtphotos_ocr")
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
-"""Of the request that is being served; every line that is logged meanwhile carries it."""
+"""ID of the request that is being served; every line that is logged meanwhile carries it."""
 
-DATE = "%Y-%m-%dT%H:%M:%S%z"
+DATE_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
 
 
 def configure(form: str) -> None:
-    """Log to standard output as `form` says, `text` or `json`; BentoML's own lines too if it is JSON."""
+    """Log to standard output in the format `form`, `text` or `json`; if it is `json`, BentoML's own lines too."""
     if form == "json":
         formatter: logging.Formatter = JsonFormatter(
             "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s",
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
-            datefmt=DATE,
+            datefmt=DATE_FORMAT,
             json_ensure_ascii=False,
         )
     else:
-        formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s request=%(request_id)s", DATE)
+        formatter = logging.Formatter(
+            "%(asctime)s %(levelname)s %(name)s %(message)s request=%(request_id)s", DATE_FORMAT
+        )
     handler = logging.StreamHandler(sys.stdout)
     handler.addFilter(_add_request_id)
     handler.setFormatter(formatter)
@@ -32,13 +34,13 @@ def configure(form: str) -> None:
     log.setLevel(logging.INFO)
     log.propagate = False
     if form == "json":
-        for theirs in (logging.getLogger("bentoml"), logging.getLogger()):
-            theirs.handlers = [handler]
-            theirs.propagate = False
+        for logger in (logging.getLogger("bentoml"), logging.getLogger()):
+            logger.handlers = [handler]
+            logger.propagate = False
 
 
-def printable(text: str) -> str:
-    """What others chose, such as a path, for a line of the log: no line breaks, no escape sequences."""
+def escape(text: str) -> str:
+    """Text from outside, such as a path, made safe for a line of the log: no line breaks, no escape sequences."""
     return ascii(text)[1:-1]
 
 

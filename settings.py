@@ -2,36 +2,38 @@
 
 import math
 import os
+import re
 import socket
 import sys
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, IPvAnyAddress, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-SECRETS = Path("/run/secrets")
-"""Where containers find secrets: a file with the name of the setting, such as api_auth_key."""
+SECRETS_FOLDER = Path("/run/secrets")
+"""Where containers find secrets, each in a file with the name of its setting, such as api_auth_key."""
 
 
-def every_address() -> IPv4Address | IPv6Address:
-    """The address that listens on IPv4 and IPv6, or on IPv4 alone where there is no IPv6."""
+def find_any_address() -> IPv4Address | IPv6Address:
+    """The address for listening on both IPv4 and IPv6, or on IPv4 alone on a machine without IPv6."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.bind(("::", 0))
     except OSError:
-        return IPv4Address("0.0.0.0")  # noqa: S104 - for the home network
+        return IPv4Address("0.0.0.0")  # noqa: S104 - the home network is to reach it
     return IPv6Address("::")
 
 
-def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """The cores that this process may use: its affinity, and the CPU limit of its container if there is one."""
+def count_usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """The cores that this process may use, by its affinity and by the CPU limit of its container if there is one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for names in [("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")]:  # of version 2, of version 1
+    for names in [("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")]:  # cgroups v2, v1
         try:
             quota, period = (int(number) for name in names for number in (cgroup / name).read_text("ascii").split())
-        except (OSError, ValueError):  # the other version, or the quota is "max"
+        except (OSError, ValueError):  # the other version, or a quota of "max"
             continue
         if quota > 0:
             return min(cores, math.ceil(quota / period))
@@ -39,17 +41,17 @@ def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 class SettingsError(ValueError):
-    """A variable has a value that cannot be used; the message names it and says what can."""
+    """A setting cannot be used; the message names its variable or file and says what to do."""
 
 
 class Settings(BaseSettings):
-    """The variables have the fields' names in upper case. An empty variable is one that is not set."""
+    """A setting's environment variable has its name in upper case. An empty variable counts as not set."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     api_auth_key: SecretStr | None = Field(None, description="the key that MT Photos sends; required")
-    http_host: IPv4Address | IPv6Address = Field(
-        default_factory=every_address, description="address to listen on; default: all, IPv4 and IPv6"
+    http_host: IPvAnyAddress = Field(
+        default_factory=find_any_address, description="address to listen on; default: all, IPv4 and IPv6"
     )
     http_port: int = Field(8000, ge=1, le=65535, description="port to listen on")
     ocr_runner: Literal["auto", "openvino", "onnx", "cuda", "cuda-onnx", "mmocr", "mmocr-onnx"] = Field(
@@ -57,54 +59,50 @@ class Settings(BaseSettings):
         description="`openvino`, `onnx`, `cuda`, `cuda-onnx`, `mmocr`, `mmocr-onnx`, or `auto`",
     )
     ocr_device: str | None = Field(
-        None,
-        pattern=r"^(cpu|gpu(:\d{1,2})?)$",
-        description="for `cuda`, `cuda-onnx`, `mmocr`: `gpu`, `gpu:1` (the second one), `cpu`; default: the first card",
+        None, description="for `cuda`, `cuda-onnx`, `mmocr`: `gpu`, `gpu:1` (second card), `cpu`; default: first card"
     )
     ocr_gpu_memory_mb: int = Field(
-        2000, ge=500, description="MB (of 1,000,000 bytes) of a card's memory that may be used"
+        2000, ge=500, description="MB (of 1,000,000 bytes) of the card's memory that may be used"
     )
     ocr_model: Literal["auto", "ppocrv6", "ppocrv4"] = Field(
         "auto",
-        description="`ppocrv6` (better), `ppocrv4` for the texts that mt-photos-ai gives, or `auto`: the runner's best",
+        description="`ppocrv6` (better), `ppocrv4` for the same texts as mt-photos-ai, or `auto`: the runner's best",
     )
     ocr_model_dir: Path | None = Field(
-        None, description="folder with det.onnx and rec.onnx to use instead; for `cuda`, with the folders det and rec"
+        None, description="folder with your own det.onnx and rec.onnx; for `cuda`, with the folders det and rec"
     )
-    ocr_threads: int = Field(
-        default_factory=usable_cores, ge=1, le=256, description="cores to use; default: all that there are"
-    )
-    ocr_parallel: int = Field(2, ge=1, le=64, description="photos read at the same moment; the others wait")
-    ocr_queue: int = Field(64, ge=1, le=1000, description="photos that may wait; what is over gets a 503")
+    ocr_threads: int = Field(default_factory=count_usable_cores, ge=1, le=256, description="cores to use; default: all")
+    ocr_parallel: int = Field(2, ge=1, le=64, description="photos read at the same time; the others wait")
+    ocr_queue: int = Field(64, ge=1, le=1000, description="photos that may wait; further ones get a 503")
     ocr_timeout: float = Field(120, gt=0, le=3600, description="seconds that reading one photo may take")
     ocr_max_side: int = Field(
         2000,
         ge=320,
         le=8000,
-        description="pixels that the longer side of what is looked at closely may have (was det_max_side_len)",
+        description="pixels of the longer side that the fine pass sees at most (was det_max_side_len)",
     )
     ocr_max_megapixels: int = Field(
-        200, ge=1, le=1000, description="megapixels of the largest photo, and of all in work"
+        200, ge=1, le=1000, description="megapixels of the largest photo, and of all that are read at the same time"
     )
     ocr_max_upload_mb: int = Field(64, ge=1, le=1024, description="MB (of 1,000,000 bytes) of the largest upload")
     ocr_memory_limit_mb: int = Field(
         0, ge=0, description="MB (of 1,000,000 bytes) above which the model's process is replaced; 0: no limit"
     )
-    ocr_min_score: float = Field(0.5, ge=0, le=1, description="lines that score lower are left out")
+    ocr_min_score: float = Field(0.5, ge=0, le=1, description="lines with a lower score are left out")
     server_restart_time: float = Field(
-        300, ge=0, description="seconds without a photo until the model's memory is given back; 0: never"
+        300, ge=0, description="seconds without a photo until the model's process ends and frees its memory; 0: never"
     )
     server_drain_time: float = Field(
-        25, ge=0, le=3600, description="seconds that photos have for their answers when the service is told to stop"
+        25, ge=0, le=3600, description="seconds that a service that is stopped waits for the answers to photos"
     )
-    mmocr_det_config: Path | None = Field(None, description="file of the config of MMOCR's detector")
-    mmocr_det_weights: Path | None = Field(None, description="file of the checkpoint of MMOCR's detector")
-    mmocr_det_onnx: Path | None = Field(None, description="file that python -m runners.mmocr_export made")
+    mmocr_det_config: Path | None = Field(None, description="config file of MMOCR's detector")
+    mmocr_det_weights: Path | None = Field(None, description="checkpoint file of MMOCR's detector")
+    mmocr_det_onnx: Path | None = Field(None, description="detector that python -m runners.mmocr_export has written")
     mmocr_recognizer: Literal["ppocr", "mmocr", "none"] = Field(
-        "ppocr", description="what reads the lines that MMOCR finds: PP-OCR, MMOCR, or nothing: polygons without text"
+        "ppocr", description="reads the lines that MMOCR finds: `ppocr`, `mmocr`, or `none` for polygons without text"
     )
-    mmocr_rec_config: Path | None = Field(None, description="file of the config of MMOCR's recognizer")
-    mmocr_rec_weights: Path | None = Field(None, description="file of the checkpoint of MMOCR's recognizer")
+    mmocr_rec_config: Path | None = Field(None, description="config file of MMOCR's recognizer")
+    mmocr_rec_weights: Path | None = Field(None, description="checkpoint file of MMOCR's recognizer")
     log_format: Literal["text", "json"] = Field("text", description="`text` for people, `json` for machines")
 
     @field_validator("api_auth_key")
@@ -113,15 +111,22 @@ class Settings(BaseSettings):
         stripped = key.get_secret_value().strip() if key else ""  # HTTP strips headers, so blanks could never match
         return SecretStr(stripped) if stripped else None
 
+    @field_validator("ocr_device")
+    @classmethod
+    def _check_device(cls, device: str | None) -> str | None:
+        if device is not None and not re.fullmatch(r"cpu|gpu(:\d{1,2})?", device, re.ASCII):
+            raise ValueError("it must be cpu, gpu, or gpu: and the number of a card, such as gpu:1")
+        return device
+
     def check(self) -> None:
-        """Check what only serving needs.
+        """Check what only the service needs, not the ASE platform.
 
         Raises:
-            SettingsError: there is no key, or the port cannot be had.
+            SettingsError: there is no key, or the address or port is not free.
         """
         if self.api_auth_key is None:
             raise SettingsError("set API_AUTH_KEY to a long random text, in the environment or in the file .env")
-        host, port = self._address()
+        host, port = self._choose_address()
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -130,9 +135,9 @@ class Settings(BaseSettings):
                 problem = f"cannot listen on {host} port {port} ({error.strerror})"
                 raise SettingsError(f"{problem}; stop what uses it, or change HTTP_PORT or HTTP_HOST") from None
 
-    def _address(self) -> tuple[str, int]:
-        """Where BentoML will listen: its command line, and its own variables, go before the settings."""
-        import click  # BentoML's: the platform ASE, which reads settings too, has none  # noqa: PLC0415
+    def _choose_address(self) -> tuple[str, int]:
+        """Host and port that BentoML will listen on: its command line and its own variables override the settings."""
+        import click  # comes with BentoML: the ASE platform, which reads settings too, lacks it  # noqa: PLC0415
 
         context = click.get_current_context(silent=True)
         given = context.params if context else {}
@@ -140,42 +145,49 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings of this process.
+    """Read the settings of this process.
 
     Raises:
-        SettingsError: a value is wrong, or a file cannot be read; the message has no secret in it.
+        SettingsError: a value is wrong, or a file cannot be read; the message contains no secret.
     """
     if Path(".env").is_dir():
-        raise SettingsError(".env is a folder; it must be a file (Docker makes a folder of a file that is missing)")
+        raise SettingsError(
+            ".env is a folder; replace it with a file (Docker creates a folder if the file to mount is missing)"
+        )
     try:
-        return Settings(_secrets_dir=SECRETS if SECRETS.is_dir() else None)
+        return Settings(_secrets_dir=SECRETS_FOLDER if SECRETS_FOLDER.is_dir() else None)
     except OSError as error:
         problem = f"{error.filename} cannot be read ({error.strerror})"
         raise SettingsError(f"{problem}; allow the user that the service runs as to read it") from None
     except UnicodeError:
         raise SettingsError(".env or a file in /run/secrets cannot be read; save it as UTF-8 text") from None
     except ValidationError as error:
-        problems = [f"{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()]
-        raise SettingsError("; ".join(problems)) from None
+        raise SettingsError("; ".join(map(_explain, error.errors()))) from None
+
+
+def _explain(problem: ErrorDetails) -> str:
+    """Name the variable with a wrong value, and what it must be, but not the value: it may be a misplaced secret."""
+    rule = problem["msg"].removeprefix("Value error, ").replace("Input should", "it must").replace("value is", "it is")
+    return f"change {str(problem['loc'][0]).upper()}: {rule}"
 
 
 def main() -> None:
-    """Print what to enter in MT Photos: address and key."""
+    """Print what to enter in MT Photos: the address and the key."""
     try:
         current = load()
     except SettingsError as problem:
         sys.exit(f"mtphotos-ocr cannot start: {problem}")
     host = f"[{current.http_host}]" if current.http_host.version == 6 else str(current.http_host)
-    address = _own_address() if current.http_host.is_unspecified else host
+    address = _find_own_address() if current.http_host.is_unspecified else host
     key = current.api_auth_key.get_secret_value() if current.api_auth_key else "(none: set API_AUTH_KEY)"
     print(f"Address: http://{address}:{current.http_port}\nAPI key: {key}")  # noqa: T201
 
 
-def _own_address() -> str:
-    """The address that other machines of the network find this one at, as far as it can tell."""
+def _find_own_address() -> str:
+    """The address at which other machines in the network probably reach this one."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing: the system picks the address it would send from
+            probe.connect(("192.0.2.1", 9))  # sends nothing: the system only chooses the address to send from
             return str(probe.getsockname()[0])
         except OSError:  # no network
             return "localhost"

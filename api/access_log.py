@@ -7,7 +7,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from logs import log, printable, request_id
+from logs import escape, log, request_id
 
 QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 """Polled every few seconds: not worth a line."""
@@ -53,5 +53,5 @@ class AccessLog:
             if scope["path"] not in QUIET:
                 lines = f" lines={state['lines']}" if "lines" in state else ""
                 seconds = time.perf_counter() - start
-                what = scope["method"], printable(scope["path"])[:200]
+                what = scope["method"], escape(scope["path"])[:200]
                 log.info("%s %s %d %.3fs bytes=%d%s", *what, status, seconds, received, lines)

@@ -1,4 +1,4 @@
-"""What answers all loaders of the ASE platform: a runner in this process, and codes instead of exceptions."""
+"""Answers all loaders of the ASE platform: runs a runner in this process, and gives codes instead of exceptions."""
 
 import json
 import logging
@@ -19,13 +19,13 @@ from worker.pixel_budget import PixelBudget, pixels
 
 log = logging.getLogger("mtphotos_ocr.ase")
 
-INPUT = "data"  # the key of the image in a request that has several items
-FOREIGN = {"format", "http_listen"}
-"""Keys of [wrapper] that are no settings of the reader: ours, and the one that AIservice's gRPC gateway reads."""
+INPUT_KEY = "data"  # of the image in a request with several items
+FOREIGN_KEYS = {"format", "http_listen"}
+"""Keys of [wrapper] that are not settings of the reader: this module's, and that of AIservice's gRPC gateway."""
 
 
 class Code(IntEnum):
-    """What a request is answered with."""
+    """The outcome of a request, for AIservice."""
 
     OK = 0
     NO_MODEL = 10001
@@ -43,11 +43,11 @@ PHRASES = {
     Code.FAILED: "reader failed",
     Code.BAD_PARAMETER: "bad parameter",
 }
-"""At most 15 bytes of ASCII: longer ones are freed before V2 has read them."""
+"""At most 15 bytes of ASCII: V2 frees longer ones before it reads them."""
 
 
 class EmptyRequest(OcrError):
-    """There is no photo in the request."""
+    """The request contains no photo."""
 
 
 class BadParameter(OcrError):
@@ -64,44 +64,51 @@ CODES: dict[type[OcrError], Code] = {
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A runner that reads, the settings that chose it, and the bound on what it reads at a time."""
+    """A loaded runner and all that a request needs to use it."""
 
     runner: Runner
+    """Loaded, and keeps lines of any score: each request has its own min_score."""
+
     settings: Settings
-    gate: PixelBudget
-    answer: Callable[[Sequence[TextLine]], object]
+    """The settings by which it was chosen."""
+
+    pixel_budget: PixelBudget
+    """Bounds the pixels of all photos that it reads at the same time."""
+
+    format_lines: Callable[[Sequence[TextLine]], object]
+    """Makes the JSON of an answer."""
 
     @classmethod
-    def of(cls, settings: Settings, answer: Callable[[Sequence[TextLine]], object]) -> Self:
+    def load(cls, settings: Settings, format_lines: Callable[[Sequence[TextLine]], object]) -> Self:
         """Load the chosen runner, or with `auto` the first that can be loaded; raises RunnerUnavailable."""
-        wanted = options(settings)
-        everything = replace(wanted, limits=replace(wanted.limits, min_score=0))  # each request has its own least score
-        names = candidates(settings.ocr_runner, wanted)
+        chosen = options(settings)
+        unfiltered = replace(chosen, limits=replace(chosen.limits, min_score=0))
+        names = candidates(settings.ocr_runner, chosen)
         for name in names:
             entry = RUNNERS[name]
             try:
-                runner = make(entry.runner, replace(everything, model=entry.model(wanted)))
+                runner = make(entry.runner, replace(unfiltered, model=entry.model(chosen)))
                 runner.load()
             except Exception:
                 log.exception("%s cannot be loaded", name)
             else:
-                return cls(runner, settings, PixelBudget(wanted.limits.max_pixels), answer)
+                return cls(runner, settings, PixelBudget(chosen.limits.max_pixels), format_lines)
         raise RunnerUnavailable(f"none of these can be loaded: {', '.join(names)}")
 
 
 class Host:
-    """A runner in this process: in an embedded interpreter there is no Python that a child could be started with."""
+    """Owns a runner in this process: an embedded interpreter has no Python executable to start a worker with."""
 
     def __init__(self) -> None:
         self._loaded: Loaded | None = None
 
     def init(self, config: Mapping[str, str]) -> int:
-        """Load the runner that the section [wrapper] of aiges.toml chooses."""
+        """Load the runner that the section [wrapper] of aiges.toml chooses; returns a Code."""
         self.close()
         try:
-            settings = Settings(_env_file=None, **settings_in(config))
+            settings = Settings(_env_file=None, **parse_settings(config))
             logs.configure(settings.log_format)
-            self._loaded = Loaded.of(settings, format_in(config))
+            self._loaded = Loaded.load(settings, choose_format(config))
         except Exception:
             log.exception("no model could be loaded")
             return int(Code.NO_MODEL)
@@ -109,7 +116,7 @@ class Host:
         return int(Code.OK)
 
     def close(self) -> int:
-        """Let go of the runner; requests are answered with Code.NO_MODEL from now on."""
+        """Close the runner; from now on requests get Code.NO_MODEL."""
         loaded, self._loaded = self._loaded, None
         if loaded:
             try:
@@ -119,72 +126,75 @@ class Host:
         return int(Code.OK)
 
     def answer(self, params: Mapping[str, str] | None, items: Any) -> tuple[int, bytes]:
-        """A code, and the JSON of the lines or of what is wrong. `items` of a request: see image_in()."""
+        """A Code, and the JSON of the lines or of the problem. extract_image() says what `items` may be."""
         try:
-            loaded = self._ready()
-            return int(Code.OK), _json(loaded.answer(_read(loaded, params or {}, image_in(items))))
+            loaded = self._get_loaded()
+            lines = _read_lines(loaded, params or {}, extract_image(items))
+            return int(Code.OK), _encode(loaded.format_lines(lines))
         except OcrError as error:
             code = CODES.get(type(error), Code.FAILED)
             log.info("%s: %s", PHRASES[code], error)
-            return refusal(code, str(error))
+            return make_refusal(code, str(error))
         except MemoryError:
-            return refusal(Code.UNREADABLE, NO_MEMORY)
+            return make_refusal(Code.UNREADABLE, NO_MEMORY)
         except Exception:
             log.exception("the reader failed")
-            return refusal(Code.FAILED, FAILED)
+            return make_refusal(Code.FAILED, FAILED)
 
-    def _ready(self) -> Loaded:
+    def _get_loaded(self) -> Loaded:
         if self._loaded is None:
             raise RunnerUnavailable("no model is loaded; the log says why")
         return self._loaded
 
 
-def _read(loaded: Loaded, params: Mapping[str, str], photo: bytes) -> list[TextLine]:
+def _read_lines(loaded: Loaded, params: Mapping[str, str], photo: bytes) -> list[TextLine]:
     if not isinstance(params, Mapping):
         raise BadParameter("parameters must be names with strings")
     megabytes = loaded.settings.ocr_max_upload_mb
     if len(photo) > megabytes * 10**6:
         raise UnreadablePhoto(f"the file has {len(photo)} bytes; up to {megabytes} MB are read (max_upload_mb)")
-    least = score(params["min_score"]) if "min_score" in params else loaded.settings.ocr_min_score
-    with loaded.gate.hold(pixels(photo)):
-        return [line for line in loaded.runner.read(photo).lines if line.score >= least]
+    min_score = parse_score(params["min_score"]) if "min_score" in params else loaded.settings.ocr_min_score
+    with loaded.pixel_budget.hold(pixels(photo)):
+        return [line for line in loaded.runner.read(photo).lines if line.score >= min_score]
 
 
-def image_in(items: Any) -> bytes:
-    """The image in a request: its only item, whatever its key, or of several the one named INPUT.
+def extract_image(items: Any) -> bytes:
+    """The image in a request: its only item, whatever its key, or if there are several, the one named INPUT_KEY.
 
     Items are dictionaries (V1) or objects (V2, gRPC), alone or in a sequence; an image is bytes, a bytearray or a
     memoryview. Raises EmptyRequest.
     """
     nodes = [items] if isinstance(items, Mapping) else list(items) if isinstance(items, Iterable) else []
     if len(nodes) > 1:
-        nodes = [node for node in nodes if _member(node, "key") == INPUT]
-    data = _member(nodes[0], "data") if nodes else None
+        nodes = [node for node in nodes if _get_member(node, "key") == INPUT_KEY]
+    data = _get_member(nodes[0], "data") if nodes else None
     if not isinstance(data, bytes | bytearray | memoryview) or not len(data):
-        raise EmptyRequest(f"there is no image in the request: its only item must hold it, or the one named {INPUT}")
+        raise EmptyRequest(
+            f"there is no image in the request: its only item must hold it, or the one named {INPUT_KEY}"
+        )
     return bytes(data)
 
 
-def _member(node: object, name: str) -> object:
+def _get_member(node: object, name: str) -> object:
     return node.get(name) if isinstance(node, Mapping) else getattr(node, name, None)
 
 
-def settings_in(config: Mapping[str, str]) -> dict[str, Any]:
+def parse_settings(config: Mapping[str, str]) -> dict[str, Any]:
     """The settings (settings.py) in the section [wrapper]: engine, mmocr.det_config, and others without their OCR_."""
-    found, foreign = {}, []
+    found, unknown = {}, []
     for key, value in config.items():
         name = "ocr_runner" if key == "engine" else key.replace(".", "_")
         name = name if name in Settings.model_fields else f"ocr_{name}"
         if name not in Settings.model_fields:
-            foreign += [key] if key not in FOREIGN else []
-        elif value not in {"", None}:  # an empty one is not set
+            unknown += [key] if key not in FOREIGN_KEYS else []
+        elif value not in {"", None}:  # an empty value counts as not set
             found[name] = value
-    if foreign:
-        log.warning("keys of [wrapper] that are no settings of the reader: %s", ", ".join(foreign))
+    if unknown:
+        log.warning("ignored keys of [wrapper] that are not settings of the reader: %s", ", ".join(unknown))
     return found
 
 
-def score(value: str) -> float:
+def parse_score(value: str) -> float:
     """A score, 0-1; raises BadParameter."""
     with suppress(ValueError, TypeError):
         if 0 <= (number := float(value)) <= 1:
@@ -192,15 +202,15 @@ def score(value: str) -> float:
     raise BadParameter('min_score must be a string with a number from 0 to 1, such as "0.5"')
 
 
-def format_in(config: Mapping[str, str]) -> Callable[[Sequence[TextLine]], object]:
-    """The form of answers that the section [wrapper] chooses by `format`; raises ValueError."""
+def choose_format(config: Mapping[str, str]) -> Callable[[Sequence[TextLine]], object]:
+    """The function that makes answers in the `format` of the section [wrapper]; raises ValueError."""
     name = config.get("format") or "lines"
     if name not in FORMATS:
         raise ValueError(f"format = {name!r}: it must be one of {', '.join(FORMATS)}")
     return FORMATS[name]
 
 
-def _lines(lines: Sequence[TextLine]) -> object:
+def _format_lines(lines: Sequence[TextLine]) -> object:
     return {
         "lines": [
             {
@@ -214,32 +224,32 @@ def _lines(lines: Sequence[TextLine]) -> object:
     }
 
 
-def _mmocr(lines: Sequence[TextLine]) -> object:
+def _format_as_mmocr(lines: Sequence[TextLine]) -> object:
     """The predictions of MMOCR 1.0's MMOCRInferencer for one photo."""
-    answer: dict[str, object] = {"det_polygons": [_numbers(line) for line in lines]}
+    answer: dict[str, object] = {"det_polygons": [_flatten(line) for line in lines]}
     scores = [line.score for line in lines]
     if any(line.text for line in lines):
         return answer | {"rec_texts": [line.text for line in lines], "rec_scores": scores}
     return answer | {"det_scores": scores}
 
 
-def _readtext(lines: Sequence[TextLine]) -> object:
-    """What `MMOCR(det=..., recog=None).readtext` of MMOCR 0.6 returns for one photo."""
-    return [{"boundary_result": [[*_numbers(line), line.score] for line in lines]}]
+def _format_as_readtext(lines: Sequence[TextLine]) -> object:
+    """The result of MMOCR 0.6's `MMOCR(det=..., recog=None).readtext` for one photo."""
+    return [{"boundary_result": [[*_flatten(line), line.score] for line in lines]}]
 
 
-def _numbers(line: TextLine) -> list[float]:
-    """x1, y1, x2, y2 ..."""
+def _flatten(line: TextLine) -> list[float]:
+    """The polygon as x1, y1, x2, y2 ..."""
     return [float(number) for number in line.polygon.ravel()]
 
 
-FORMATS = {"lines": _lines, "mmocr": _mmocr, "mmocr-0.6": _readtext}
+FORMATS = {"lines": _format_lines, "mmocr": _format_as_mmocr, "mmocr-0.6": _format_as_readtext}
 
 
-def refusal(code: Code, message: str) -> tuple[int, bytes]:
-    """A code with the JSON that says the same."""
-    return int(code), _json({"error": {"code": int(code), "message": message}})
+def make_refusal(code: Code, message: str) -> tuple[int, bytes]:
+    """A code, and JSON with that code and a message."""
+    return int(code), _encode({"error": {"code": int(code), "message": message}})
 
 
-def _json(answer: object) -> bytes:
+def _encode(answer: object) -> bytes:
     return json.dumps(answer, ensure_ascii=False).encode()

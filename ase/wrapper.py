@@ -1,11 +1,11 @@
 """The module `wrapper` that the loaders of iFlytek's ASE platform import; ase/README.md says how to use it.
 
-There are three loaders. V1 calls the functions of this module. The C++ loader that followed it (V2) and the gRPC
-server of the package aiges create a `Wrapper`. An exception, None or an empty list would cost them the process or a
-licence for good, so none leaves this module: every request is answered by a code and one item that holds JSON.
+There are three loaders. V1 calls the functions of this module. Its successor in C++ (V2) and the gRPC server of the
+package aiges create a `Wrapper`. An exception, None or an empty list would end their process or use up a licence for
+good, so this module returns none of these: it answers every request with a code and one item that holds JSON.
 
-A link to this file may lie anywhere: it finds the project's folder by itself, because the interpreter that V2 embeds
-ignores PYTHONPATH.
+It may be imported through a link from anywhere: it finds the project's folder by itself, because the interpreter that
+V2 embeds ignores PYTHONPATH.
 """
 
 import sys
@@ -18,17 +18,17 @@ from typing import Any
 if not __package__:  # imported as `wrapper`
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ase.host import PHRASES, Code, Host, refusal
+from ase.host import PHRASES, Code, Host, make_refusal
 
-try:  # V2: Python knows the types of a request only once this module is imported
+try:  # V2 can convert a request to Python's types only once this module is imported
     import aiges_embed
 except ImportError:
     aiges_embed = None
 
-OUTPUT = "boxes"
-TEXT = 0  # the loaders' number of that type of data; image is 2
-ONCE = 3  # their status of data that comes in one piece
-SCHEMA = Path(__file__).with_name("schema.json")
+OUTPUT_KEY = "boxes"
+TEXT_TYPE = 0  # the loaders' number for text; that for images is 2
+ONCE_STATUS = 3  # the loaders' number for data in one piece
+SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
 _host = Host()
 
@@ -48,12 +48,12 @@ def wrapperOnceExec(
 ) -> int:
     """V1: read the photo in `reqData` and append one item to `respData`."""
     code, body = _host.answer(params, reqData)
-    respData.append({"key": OUTPUT, "data": body, "len": len(body), "status": ONCE, "type": TEXT})
+    respData.append({"key": OUTPUT_KEY, "data": body, "len": len(body), "status": ONCE_STATUS, "type": TEXT_TYPE})
     return code
 
 
 def wrapperFini() -> int:
-    """V1: release the reader."""
+    """V1: close the reader."""
     return _host.close()
 
 
@@ -72,7 +72,7 @@ class Wrapper:
         return self._host.init(config)
 
     def wrapperOnceExec(self, params: Mapping[str, str], reqData: Any, usrTag: str = "", persId: int = 0) -> Any:
-        return _response(*self._host.answer(params, getattr(reqData, "list", reqData)))
+        return _make_response(*self._host.answer(params, getattr(reqData, "list", reqData)))
 
     def wrapperFini(self) -> int:
         return self._host.close()
@@ -81,10 +81,10 @@ class Wrapper:
         return wrapperError(ret)
 
     def schema(self) -> str:
-        """gRPC: what the HTTP gateway is told. The package's own generators fail with a current pydantic."""
-        return SCHEMA.read_text("utf-8")
+        """gRPC: the description for the HTTP gateway. The package's own generators fail with a current pydantic."""
+        return SCHEMA_FILE.read_text("utf-8")
 
-    # The loader looks all of these up when it starts. Streams, own resources and asyncMode are not offered.
+    # The loader looks up all of these when it starts. Streams, own resources and asyncMode are not offered.
 
     def wrapperOnceExecAsync(self, *_: object) -> int:
         return int(Code.BAD_PARAMETER)
@@ -96,15 +96,15 @@ class Wrapper:
         return int(Code.BAD_PARAMETER)
 
     def wrapperCreate(self, *_: object, **__: object) -> Any:
-        refused = loader().SessionCreateResponse()
-        refused.error_code = int(Code.BAD_PARAMETER)
-        return refused
+        response = import_types().SessionCreateResponse()
+        response.error_code = int(Code.BAD_PARAMETER)
+        return response
 
     def wrapperWrite(self, *_: object) -> int:
         return int(Code.BAD_PARAMETER)
 
     def wrapperRead(self, *_: object) -> Any:
-        return _response(*refusal(Code.BAD_PARAMETER, "streams are not offered"))
+        return _make_response(*make_refusal(Code.BAD_PARAMETER, "streams are not offered"))
 
     def wrapperDestroy(self, *_: object) -> int:
         return int(Code.BAD_PARAMETER)
@@ -114,18 +114,18 @@ class Wrapper:
 
 
 @cache
-def loader() -> Any:
-    """The module with the loader's types: built into V2, else that of the package aiges."""
+def import_types() -> Any:
+    """The module with the loader's types: V2's built-in one, else that of the package aiges."""
     return aiges_embed or import_module("aiges.dto")
 
 
-def _response(code: int, body: bytes) -> Any:
-    item = loader().ResponseData()
-    item.key = OUTPUT
-    item.status = ONCE
-    item.setDataType(TEXT)
+def _make_response(code: int, body: bytes) -> Any:
+    item = import_types().ResponseData()
+    item.key = OUTPUT_KEY
+    item.status = ONCE_STATUS
+    item.setDataType(TEXT_TYPE)
     item.setData(body)
-    response = loader().Response()
+    response = import_types().Response()
     response.list = [item]
     response.error_code = code
     return response

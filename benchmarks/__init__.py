@@ -1,1 +1,1 @@
-"""What the figures of README come from."""
+"""Where the figures of README come from."""

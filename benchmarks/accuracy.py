@@ -2,8 +2,8 @@
 
     python -m benchmarks.accuracy FOLDER [READER ...]
 
-FOLDER has a manifest.jsonl (benchmarks/photos.py). Readers: see benchmarks/readers.py. Of few photos chance moves the
-F1 by .01: `--size 0.93 --size 0.96 --size 1.04` has copies of these sizes read too.
+FOLDER has a manifest.jsonl (benchmarks/photos.py). Readers: see benchmarks/readers.py. With few photos, chance
+moves the F1 by .01: `--size 0.93 --size 0.96 --size 1.04` reads copies of these sizes too.
 """
 
 import argparse
@@ -24,12 +24,12 @@ def main() -> None:
     parser.add_argument("readers", nargs="*", metavar="READER", help=" ".join(READERS), default=list(READERS))
     parser.add_argument("--set", action="append", help="only this set")
     parser.add_argument(
-        "--size", action="append", type=float, default=[], help="copies with sides so many times as long"
+        "--size", action="append", type=float, default=[], help="also read copies whose sides are so many times as long"
     )
     arguments = parser.parse_args()
     labelled = [photo for photo in photos.load(arguments.folder) if photo.set in (arguments.set or [photo.set])]
     with TemporaryDirectory() as copies:
-        labelled += [photos.resized(photo, size, Path(copies)) for size in arguments.size for photo in labelled]
+        labelled += [photos.resize(photo, size, Path(copies)) for size in arguments.size for photo in labelled]
         compare(arguments.readers, labelled)
 
 

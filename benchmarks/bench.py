@@ -2,10 +2,10 @@
 
     make bench PHOTOS=FOLDER
 
-FOLDER has a manifest.jsonl (benchmarks/photos.py). The service is asked over HTTP, one and four requests at
-a time; the peers are called directly, each in a process of its own, one photo at a time: their objects are not
-safe to use from two threads, so at four at a time they would need the same seconds per photo. Photo by photo,
-all take their turn, so that whatever else the machine does hits all alike. Writes a table and a plot.
+FOLDER has a manifest.jsonl (benchmarks/photos.py). The service gets HTTP requests, one and four at a time. The
+peers are called directly, each in a process of its own, one photo at a time: their objects are not safe to use from two
+threads, so four at a time would take them as many seconds per photo. All contestants read a photo before the next one
+is read, so that other load on the machine affects all alike. Writes a table and a plot.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from benchmarks import photos
 from benchmarks.photos import LabelledPhoto
-from benchmarks.readers import READERS, WorkerClient
+from benchmarks.readers import READERS, PhotoReader
 from benchmarks.scoring import Line, Score, add_photo
 from benchmarks.served import ROOT, sampled, served
 
@@ -39,34 +39,43 @@ PEERS = [
     "rapidocr_onnxruntime",
 ]
 MORE_PEERS = ["rapidocr_paddle", "paddleocr"]
-"""Those of the runner `cuda`, asked when they are named."""
+"""Peers of the runner `cuda`, which take part only when they are named."""
 AT_A_TIME = 4
-PAUSE = 0.1
-"""Seconds between two contestants: ONNX Runtime's threads spin for 40 ms after a photo, at the cost of who is next."""
+PAUSE_S = 0.1
+"""Between two contestants: ONNX Runtime's threads spin for 40 ms after a photo, which slows whichever comes next."""
 KEY = "bench"
 
 
 @dataclass
 class Result:
-    """What one contestant needed and read, by set; memory is in bytes, of its whole process tree."""
+    """The results of one contestant."""
 
     name: str
+    """As it stands in the table."""
+
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds of each photo, by set."""
+
     scores: dict[str, Score] = field(default_factory=dict)
+    """Accuracy by set."""
+
     peak: int = 0
+    """Highest memory of its process tree in bytes."""
+
     rest: int = 0
+    """Memory of its process tree at the end in bytes."""
 
     def mean(self, of: str) -> float:
         """Mean seconds per photo of a set."""
         return statistics.mean(self.seconds[of])
 
     def mix(self) -> float:
-        """Mean seconds per photo of a photo library; the sets that are not there are left out."""
+        """Mean seconds per photo of a photo library; sets without photos are left out."""
         known = {name: share for name, share in MIX.items() if name in self.seconds}
         return sum(share * self.mean(name) for name, share in known.items()) / sum(known.values())
 
 
-_reader: WorkerClient
+_reader: PhotoReader
 
 
 def _load(name: str) -> None:
@@ -82,7 +91,7 @@ def _read(path: Path) -> tuple[float, list[Line]]:
 
 @contextmanager
 def peer(name: str) -> Iterator[tuple[Callable[[Path], tuple[float, list[Line]]], int]]:
-    """A library's object in a process of its own: how to have it read, and the process's id."""
+    """A library's object in a process of its own: a function that reads a photo, and the process's id."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context, initializer=_load, initargs=(name,)) as pool:
         pid = pool.submit(os.getpid).result()
@@ -91,7 +100,7 @@ def peer(name: str) -> Iterator[tuple[Callable[[Path], tuple[float, list[Line]]]
 
 @contextmanager
 def service(runner: str, model: str) -> Iterator[tuple[Callable[[Path], tuple[float, list[Line]]], int]]:
-    """The service, started for the bench: how to have it read over HTTP, and its process id."""
+    """The service, started for the bench: a function that reads a photo over HTTP, and its process id."""
     settings = {"OCR_RUNNER": runner, "OCR_MODEL": model}
     with served(KEY, settings, subprocess.DEVNULL) as (client, pid):
         yield lambda path: _ask(client, path), pid
@@ -124,12 +133,12 @@ def run(labelled: list[LabelledPhoto], runner: str, model: str, peers: list[str]
                 read(photo.path)
         for photo in tqdm(labelled, unit="photo", desc="one at a time"):
             for name, (read, _) in contestants.items():
-                time.sleep(PAUSE)
+                time.sleep(PAUSE_S)
                 seconds, found = read(photo.path)
                 result = results[name]
                 result.seconds.setdefault(photo.set, []).append(seconds)
                 add_photo(result.scores.setdefault(photo.set, Score()), found, photo.lines, photo.page)
-        together = Result(f"{ours}, {AT_A_TIME} at a time")
+        concurrent = Result(f"{ours}, {AT_A_TIME} at a time")
         read, _ = contestants[ours]
         with tqdm(total=len(labelled), unit="photo", desc=f"{AT_A_TIME} at a time") as bar:
             for name in results[ours].seconds:
@@ -141,12 +150,12 @@ def run(labelled: list[LabelledPhoto], runner: str, model: str, peers: list[str]
                     ]
                     for future in futures:
                         future.result()
-                together.seconds[name] = [(time.perf_counter() - start) / len(members)]
+                concurrent.seconds[name] = [(time.perf_counter() - start) / len(members)]
                 bar.update(len({photo.path for photo in members}))
         for name, result in results.items():
             result.peak, result.rest = max(samples[name]), samples[name][-1]
-        together.peak, together.rest = results[ours].peak, results[ours].rest
-        return [results[ours], together, *(results[name] for name in peers)]
+        concurrent.peak, concurrent.rest = results[ours].peak, results[ours].rest
+        return [results[ours], concurrent, *(results[name] for name in peers)]
 
 
 def table(results: list[Result]) -> str:
@@ -200,13 +209,13 @@ def main() -> None:
     parser.add_argument("--model", default="ppocrv6")
     parser.add_argument("--peer", action="append", choices=PEERS + MORE_PEERS, help="only these")
     parser.add_argument("--set", action="append", help="only these sets")
-    parser.add_argument("--most", type=int, default=10**6, help="photos per set at the most")
+    parser.add_argument("--max-photos", type=int, default=10**6, help="at most so many photos per set")
     parser.add_argument("--out", type=Path, default=ROOT / "bench")
     arguments = parser.parse_args()
     labelled: list[LabelledPhoto] = []
     for photo in photos.load(arguments.folder):
         same = sum(other.set == photo.set for other in labelled)
-        if photo.set in (arguments.set or [photo.set]) and same < arguments.most:
+        if photo.set in (arguments.set or [photo.set]) and same < arguments.max_photos:
             labelled.append(photo)
     results = run(labelled, arguments.runner, arguments.model, arguments.peer or PEERS)
     arguments.out.mkdir(exist_ok=True)

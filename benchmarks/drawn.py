@@ -16,7 +16,7 @@ SHAPES = [
     (1000, 90, "PNG"),  # a strip
     (700, 5000, "PNG"),  # a long screenshot
 ]
-"""Width and height in pixels at the most, and the format of the file."""
+"""Largest width and height in pixels, and the format of the file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.growth [--out FOLDER]
 
-Needs no photos: draws them. The service is asked over HTTP, the peer called directly, photo by photo in turns. Prints a
+Draws its own photos. The service gets HTTP requests, the peer is called directly, in turns photo by photo. Prints a
 table for each, and writes a plot. Takes three minutes on two cores.
 """
 
@@ -39,8 +39,8 @@ Series = dict[str, dict[int, float]]
 """For each contestant, seconds per photo by what is varied."""
 
 
-def photo(megapixels: int, lines: int) -> bytes:
-    """A JPEG of 4:3 with so many short lines, on clouds."""
+def draw_photo(megapixels: int, lines: int) -> bytes:
+    """A JPEG of 4:3 with that many short lines, on clouds."""
     choose, rng = random.Random(lines), np.random.default_rng(megapixels)  # noqa: S311 - the same every time
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     width = height * 4 // 3
@@ -61,17 +61,17 @@ def photo(megapixels: int, lines: int) -> bytes:
 
 @contextmanager
 def on_cores(count: int) -> Iterator[None]:
-    """What is started in the block has so many cores."""
-    mine = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(sorted(mine)[:count]))
+    """Limit what is started in the block to so many cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(sorted(before)[:count]))
     try:
         yield
     finally:
-        os.sched_setaffinity(0, mine)
+        os.sched_setaffinity(0, before)
 
 
-def compared(photos: Mapping[int, Path]) -> Series:
-    """Seconds per photo of the service and of the peer, the median of several."""
+def compare(photos: Mapping[int, Path]) -> Series:
+    """Median seconds per photo of the service and of the peer."""
     with service("openvino", "ppocrv6") as (ours, _), peer(PEER) as (theirs, _):
         contestants = {"mtphotos-ocr": ours, PEER: theirs}
         taken: dict[str, dict[int, list[float]]] = {name: {value: [] for value in photos} for name in contestants}
@@ -84,8 +84,8 @@ def compared(photos: Mapping[int, Path]) -> Series:
     }
 
 
-def crowded(path: Path) -> Series:
-    """Seconds per photo when so many are asked for at a time: their number by the time that all of them take."""
+def measure_load(path: Path) -> Series:
+    """Seconds per photo under load: the time that all take divided by their number."""
     found = {}
     with service("openvino", "ppocrv6") as (read, _):
         read(path)
@@ -97,29 +97,29 @@ def crowded(path: Path) -> Series:
     return {"mtphotos-ocr": found}
 
 
-def by_cores(path: Path) -> Series:
+def measure_cores(path: Path) -> Series:
     """Seconds per photo with one core, two, and so on."""
     found: Series = {}
     for count in range(1, len(os.sched_getaffinity(0)) + 1):
         with on_cores(count):
-            for name, taken in compared({count: path}).items():
+            for name, taken in compare({count: path}).items():
                 found.setdefault(name, {}).update(taken)
     return found
 
 
-def measured(folder: Path) -> Iterator[tuple[str, Series]]:
-    """What is varied, and what came of it."""
+def measure_all(folder: Path) -> Iterator[tuple[str, Series]]:
+    """What is varied, and the seconds for each value."""
 
-    def kept(megapixels: int, lines: int) -> Path:
+    def save(megapixels: int, lines: int) -> Path:
         path = folder / f"{megapixels}-{lines}.jpg"
-        path.write_bytes(photo(megapixels, lines))
+        path.write_bytes(draw_photo(megapixels, lines))
         return path
 
-    yield "megapixels, without text", compared({size: kept(size, 0) for size in MEGAPIXELS})
-    yield "megapixels, 10 lines", compared({size: kept(size, 10) for size in MEGAPIXELS})
-    yield "lines, 12 megapixels", compared({count: kept(12, count) for count in LINES})
-    yield "requests at a time (12 megapixels, 10 lines)", crowded(kept(12, 10))
-    yield "cores (12 megapixels, 10 lines)", by_cores(kept(12, 10))
+    yield "megapixels, without text", compare({size: save(size, 0) for size in MEGAPIXELS})
+    yield "megapixels, 10 lines", compare({size: save(size, 10) for size in MEGAPIXELS})
+    yield "lines, 12 megapixels", compare({count: save(12, count) for count in LINES})
+    yield "requests at a time (12 megapixels, 10 lines)", measure_load(save(12, 10))
+    yield "cores (12 megapixels, 10 lines)", measure_cores(save(12, 10))
 
 
 def table(varied: str, series: Series) -> str:
@@ -156,7 +156,7 @@ def main() -> None:
     out = parser.parse_args().out
     out.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        found = dict(measured(Path(folder)))
+        found = dict(measure_all(Path(folder)))
     for varied, series in found.items():
         print(table(varied, series), end="\n\n")
     plot(found, out / "growth.png")

@@ -26,10 +26,10 @@ class LabelledPhoto:
 def load(folder: Path) -> list[LabelledPhoto]:
     """The photos that the manifest of `folder` names, in its order."""
     rows = (folder / "manifest.jsonl").read_text("utf-8").strip()
-    return [_photo(folder, json.loads(row)) for row in rows.split("\n")]
+    return [_parse_photo(folder, json.loads(row)) for row in rows.split("\n")]
 
 
-def resized(photo: LabelledPhoto, factor: float, folder: Path) -> LabelledPhoto:
+def resize(photo: LabelledPhoto, factor: float, folder: Path) -> LabelledPhoto:
     """A copy in `folder`, a JPEG whose sides are `factor` times as long."""
     path = folder / f"{factor}-{photo.set}-{photo.path.stem}.jpg"
     pixels = cv2.imread(str(photo.path))
@@ -37,24 +37,24 @@ def resized(photo: LabelledPhoto, factor: float, folder: Path) -> LabelledPhoto:
     kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     copy = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=kind)
     cv2.imwrite(str(path), copy, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    lines = photo.lines and [replace(line, box=scaled(line.box, factor)) for line in photo.lines]
+    lines = photo.lines and [replace(line, box=scale(line.box, factor)) for line in photo.lines]
     return replace(photo, path=path, lines=lines)
 
 
-def scaled(box: Box, factor: float) -> Box:
+def scale(box: Box, factor: float) -> Box:
     """A box in a picture whose sides are `factor` times as long."""
     left, top, right, bottom = box
     return left * factor, top * factor, right * factor, bottom * factor
 
 
-def _photo(folder: Path, row: dict[str, object]) -> LabelledPhoto:
+def _parse_photo(folder: Path, row: dict[str, object]) -> LabelledPhoto:
     lines = row.get("lines")
-    labels = [_line(line) for line in lines] if isinstance(lines, list) else None
+    labels = [_parse_line(line) for line in lines] if isinstance(lines, list) else None
     page = row.get("text")
     return LabelledPhoto(folder / str(row["image"]), str(row["set"]), labels, page if isinstance(page, str) else None)
 
 
-def _line(line: dict[str, object]) -> Line:
+def _parse_line(line: dict[str, object]) -> Line:
     quad = line["quad"]
     assert isinstance(quad, list)
     xs, ys = zip(*quad, strict=True)

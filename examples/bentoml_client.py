@@ -27,7 +27,7 @@ def main() -> None:
         with SyncHTTPClient(ADDRESS, token=key, server_ready_timeout=5, timeout=600) as client:
             answer = client.ocr(file=photo)
     except (BentoMLException, httpx.HTTPError, OSError) as error:
-        # the client asks for the routes first, and does not say that a wrong key is why it got none
+        # the client first asks for the routes, and does not say that it gets none because of a wrong key
         hint = " (is API_AUTH_KEY right?)" if "schema" in str(error) else ""
         sys.exit(f"{photo}: {str(error) or repr(error)}{hint}")
     if "msg" in answer:

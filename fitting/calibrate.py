@@ -27,7 +27,7 @@ from fitting import logistic
 from fitting.networks import Batch, compiled, rounded
 from networks import blank_skipping, early_exit, int8, openvino_rewrites, packed_lines, padding
 from ocr.model_files import fingerprint, locate
-from ocr.recognizer import TRAINED_WIDTH
+from ocr.recognizer import TRAINED_WIDTH_PX
 from ocr.types import BestClasses, Limits, planes
 from runners.base import Options
 from runners.openvino import OpenVinoRunner
@@ -126,7 +126,7 @@ def blank(path: Path, batches: list[Batch]) -> list[list[float]]:
     for batch in batches:
         width = batch.shape[3]
         line = int(np.flatnonzero(batch.any(axis=(0, 1, 2)))[-1])
-        if width == TRAINED_WIDTH and line < width / 2:
+        if width == TRAINED_WIDTH_PX and line < width / 2:
             half_way = (line + width) / 2 / width
             found.append([value[0, :, :, int(half_way * value.shape[3])].mean(axis=1) for value in run(batch)])
     return [[round(float(mean), 4) for mean in np.mean(maps, axis=0)] for maps in zip(*found, strict=True)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from networks import pruned_channels
-from ocr.recognizer import SPACE
+from ocr.recognizer import SPACE_BONUS_NATS
 
 Array = NDArray[np.float32]
 MOST_MAPS = 4  # a convolution of so many on one another takes as long as their own; of more, these would take longer
@@ -249,7 +249,7 @@ def best_classes(model: openvino.Model, charset: Sequence[str]) -> openvino.Mode
 
     Outside the engine all probabilities of a batch would be 12 MB. Inside, to compare 18710 classes takes longer than
     to compute them; so the maximum of each of their groups is found first, then the best class of the best group.
-    The last of the characters is the space, which is favoured (ocr.recognizer.SPACE).
+    The last of the characters is the space, which is favoured (ocr.recognizer.SPACE_BONUS_NATS).
     """
     probabilities = model.get_results()[0].input_value(0)
     softmax = probabilities.get_node()
@@ -258,7 +258,7 @@ def best_classes(model: openvino.Model, charset: Sequence[str]) -> openvino.Mode
         return openvino.Model([best.output(1), best.output(0)], model.get_parameters())
     count = probabilities.get_partial_shape()[2].get_length()
     favour = np.zeros((1, 1, count), dtype=np.float32)
-    favour[..., len(charset) :] = SPACE  # a network of the user's may have no such class
+    favour[..., len(charset) :] = SPACE_BONUS_NATS  # a network of the user's may have no such class
     logits = ops.add(softmax.input_value(0), favour)
     size = count // max(groups for groups in range(1, math.isqrt(count) + 1) if count % groups == 0)
     grouped = ops.reshape(logits, np.array([0, 0, count // size, size]), special_zero=True)

@@ -17,8 +17,8 @@ from openvino import opset13 as ops
 
 from networks import padding
 from networks.openvino_rewrites import Array, origin, redirect
-from ocr.line_packing import NARROW
-from ocr.recognizer import HEIGHT, STEP, TRAINED_WIDTH
+from ocr.line_packing import PX_PER_LINE
+from ocr.recognizer import INPUT_HEIGHT_PX, PX_PER_COLUMN, TRAINED_WIDTH_PX
 
 CELL = 4  # pixels per column of the feature maps whose means are taken
 
@@ -28,9 +28,9 @@ def rewrite(model: openvino.Model, path: Path, width: int) -> None:
 
     It then takes the pixels, (1, 3, 48, width), and what guides() gives.
     """
-    model.reshape([1, 3, HEIGHT, width])
+    model.reshape([1, 3, INPUT_HEIGHT_PX, width])
     *means, column = padding.of(path)
-    lines, columns, cells = width // NARROW, width // STEP, width // CELL
+    lines, columns, cells = width // PX_PER_LINE, width // PX_PER_COLUMN, width // CELL
     shares, spread, rest, mask = (
         ops.parameter(shape, np.float32)
         for shape in ([cells, lines], [lines, cells], [1, 1, lines], [1, 1, columns + lines, columns + lines])
@@ -62,7 +62,7 @@ def guides(lines: Sequence[slice], width: int) -> tuple[Array, Array, Array, Arr
     padding in each line's mean; what is added to attention, where behind the columns there is one more for each line,
     its padding: as many columns at once as the line lacks.
     """
-    most, columns = width // NARROW, width // STEP
+    most, columns = width // PX_PER_LINE, width // PX_PER_COLUMN
     spread = np.zeros((most, width // CELL), dtype=np.float32)
     rest = np.zeros((1, 1, most), dtype=np.float32)
     line_of = np.full(columns + most, -1)
@@ -70,14 +70,14 @@ def guides(lines: Sequence[slice], width: int) -> tuple[Array, Array, Array, Arr
     lacking[:columns] = 0
     for index, line in enumerate(lines):
         spread[index, line.start // CELL : line.stop // CELL] = 1
-        line_of[line.start // STEP : line.stop // STEP] = index
+        line_of[line.start // PX_PER_COLUMN : line.stop // PX_PER_COLUMN] = index
         line_of[columns + index] = index
-        missing = TRAINED_WIDTH - (line.stop - line.start)
+        missing = TRAINED_WIDTH_PX - (line.stop - line.start)
         if missing > 0:
-            rest[..., index] = missing / TRAINED_WIDTH
-            lacking[columns + index] = math.log(missing / STEP)
+            rest[..., index] = missing / TRAINED_WIDTH_PX
+            lacking[columns + index] = math.log(missing / PX_PER_COLUMN)
     mask = np.where(line_of == line_of[:, np.newaxis], lacking, np.float32(padding.NEVER))
-    shares = spread.T / np.maximum(spread.sum(axis=1), TRAINED_WIDTH / CELL)
+    shares = spread.T / np.maximum(spread.sum(axis=1), TRAINED_WIDTH_PX / CELL)
     return shares, spread, rest, mask[np.newaxis, np.newaxis]
 
 

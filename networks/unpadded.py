@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from networks import padding
 from networks.graph import Graph, cut, read
-from ocr.recognizer import STEP, TRAINED_WIDTH
+from ocr.recognizer import PX_PER_COLUMN, TRAINED_WIDTH_PX
 
 Array = NDArray[np.float32]
 
@@ -51,11 +51,11 @@ def guides(path: Path, lines: int, width: int) -> dict[str, Array]:
     The share of such an input in the means over one that is as wide as in training; what is added to attention, where
     behind the columns there is one more, the padding: as many columns at once as are missing; and that column.
     """
-    missing = max(0, TRAINED_WIDTH - width)
-    mask = np.zeros(width // STEP + 1, dtype=np.float32)
-    mask[-1] = math.log(missing / STEP) if missing else padding.NEVER
+    missing = max(0, TRAINED_WIDTH_PX - width)
+    mask = np.zeros(width // PX_PER_COLUMN + 1, dtype=np.float32)
+    mask[-1] = math.log(missing / PX_PER_COLUMN) if missing else padding.NEVER
     return {
-        SHARE: np.array([1 - missing / TRAINED_WIDTH], dtype=np.float32),
+        SHARE: np.array([1 - missing / TRAINED_WIDTH_PX], dtype=np.float32),
         MASK: mask,
         PADDING: np.tile(padding.of(path)[-1], (lines, 1, 1)),
     }

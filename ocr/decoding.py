@@ -79,10 +79,10 @@ def decode(data: bytes, *, needed_side: int, max_pixels: int, undrafted_side: in
     `undrafted_side` if that is more.
 
     Raises:
-        UnreadablePhoto: no picture, a broken one, or one of more than `max_pixels`, weighed as formats.weight() says.
+        UnreadablePhoto: no picture, a broken one, or one of more than `max_pixels`, weighed by formats.weigh_pixel().
         MemoryError: there is not enough of it.
     """
-    if raw := formats.preview(data):
+    if raw := formats.extract_preview(data):
         photo = decode(raw.jpeg, needed_side=needed_side, max_pixels=max_pixels, undrafted_side=undrafted_side)
         width, height = sorted((raw.width, raw.height), reverse=photo.width >= photo.height)
         alike = 0.9 < width * photo.height / max(1, height * photo.width) < 1.1  # else it is of another part, or false
@@ -92,7 +92,7 @@ def decode(data: bytes, *, needed_side: int, max_pixels: int, undrafted_side: in
     except (UnreadablePhoto, MemoryError):
         raise
     except UnidentifiedImageError:
-        raise UnreadablePhoto(formats.refusal(data)) from None
+        raise UnreadablePhoto(formats.explain_refusal(data)) from None
     except Exception as error:  # Pillow's decoders raise nearly anything on broken input
         part = _what_is_there(data, needed_side, max_pixels, undrafted_side)
         if part is None:
@@ -116,7 +116,7 @@ def _what_is_there(data: bytes, needed_side: int, max_pixels: int, undrafted_sid
 
 
 def _opened(data: bytes, needed_side: int, max_pixels: int, undrafted_side: int) -> Photo:
-    with formats.odd_metadata_ignored(), Image.open(io.BytesIO(data), formats=formats.FORMATS) as image:
+    with formats.ignore_metadata_warnings(), Image.open(io.BytesIO(data), formats=formats.FORMATS) as image:
         if image.format not in DRAFTED or "progressive" in image.info:
             needed_side = max(needed_side, undrafted_side)
         return _photo(image, data, needed_side, max_pixels)
@@ -124,7 +124,7 @@ def _opened(data: bytes, needed_side: int, max_pixels: int, undrafted_side: int)
 
 def _photo(image: Image.Image, data: bytes, needed_side: int, max_pixels: int) -> Photo:
     width, height = image.size
-    most = max_pixels / formats.weight(image)
+    most = max_pixels / formats.weigh_pixel(image)
     if width * height > most:
         problem = f"the picture has {width} x {height} pixels; up to {most / 1e6:g} megapixels are read"
         raise UnreadablePhoto(f"{problem} from a {image.format} file (OCR_MAX_MEGAPIXELS)")
@@ -136,7 +136,7 @@ def _photo(image: Image.Image, data: bytes, needed_side: int, max_pixels: int) -
         pixels = UPRIGHT[orientation](pixels).astype(np.uint8, copy=False)
         if orientation >= 5:  # these lay on their side
             width, height = height, width
-    return Photo(pixels, width, height, image.format in formats.LOSSLESS)
+    return Photo(pixels, width, height, image.format in formats.LOSSLESS_FORMATS)
 
 
 def _jpeg(image: Image.Image, data: bytes, needed_side: int) -> Pixels | None:

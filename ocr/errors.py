@@ -1,10 +1,10 @@
 """What can go wrong while a photo is read.
 
 OcrError
-├── UnreadablePhoto     the bytes are not a photo that can be read: the sender's business
-├── RunnerUnavailable   engine or model cannot be loaded: the operator's business
+├── UnreadablePhoto     the bytes are not a photo that can be read: the sender can do something
+├── RunnerUnavailable   engine or model cannot be loaded: the operator can do something
 ├── ReadingFailed       the engine failed on a photo that may be fine: the log has the details
-└── ReadingTimedOut     the photo took longer than a photo may take
+└── ReadingTimedOut     the photo took longer than OCR_TIMEOUT
 """
 
 NO_MEMORY = "there is not enough memory to read this photo"
@@ -12,11 +12,11 @@ FAILED = "the reader failed on this photo; the service's log has the details"
 
 
 class OcrError(Exception):
-    """Base of all expected errors; the message is meant for the user and says what to do."""
+    """Base of all expected errors; the message is for the user and says what to do."""
 
 
 class UnreadablePhoto(OcrError):
-    """The file is no picture, is broken, or is larger than what is read."""
+    """The file is not a picture, is broken, or is larger than allowed."""
 
 
 class RunnerUnavailable(OcrError):

@@ -1,4 +1,4 @@
-"""Which files are photos: what Pillow and libheif open, and the previews inside the RAW files of cameras."""
+"""Which files are photos: the formats that Pillow and libheif open, and the previews inside cameras' RAW files."""
 
 import io
 import warnings
@@ -14,91 +14,99 @@ from ocr.errors import UnreadablePhoto
 
 Image.MAX_IMAGE_PIXELS = None  # the bound is ours, and the caller's to set
 pi_heif.register_heif_opener()
-Image.init()  # all plugins, so that OPEN knows them
+Image.init()  # loads all plugins, so that OPEN lists them
 FORMATS = sorted(
     {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF", "JPEG2000", "PPM"} & set(Image.OPEN)
 )
-"""Those that are pictures and nothing else, and tell their size before they are decoded: Pillow's EPS plugin runs
-Ghostscript on the sender's program, and that for icons decodes what is inside, of any size, when it opens one."""
+"""Formats that hold nothing but pictures and give their size before they are decoded. Pillow's EPS plugin would run
+Ghostscript on a program of the sender's, and its plugins for icons decode their content, of any size, when they open a
+file."""
 
-LOSSLESS = {"PNG", "GIF", "BMP", "TIFF", "PPM"}
-"""Those of screenshots, scans and drawings rather than of photos: JPEG 2000 and WebP can be either."""
+LOSSLESS_FORMATS = {"PNG", "GIF", "BMP", "TIFF", "PPM"}
+"""Formats of screenshots, scans and drawings rather than of photos. JPEG 2000 and WebP can be either."""
 
-READABLE = (
+READABLE_FORMATS = (
     "whole JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF, BMP and JPEG 2000 files can be, and the previews inside RAW files"
 )
 
-WEIGHTS = {"AVIF": 2, "HEIF": 2, "WEBP": 4, "JPEG2000": 4}
-"""The memory that decoding a pixel takes, in units of a PNG's 4.4 bytes; measured at 50 to 200 megapixels."""
+MEMORY_WEIGHTS = {"AVIF": 2, "HEIF": 2, "WEBP": 4, "JPEG2000": 4}
+"""Memory that decoding takes per pixel, in units of a PNG's 4.4 bytes; measured at 50 to 200 megapixels."""
 
-TIFF_STARTS = (b"II*\0", b"MM\0*")
-RAW_STARTS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
-"""Of Fujifilm, Olympus (three), Panasonic, Sigma and Minolta; the others are TIFF files, and Canon's CR3."""
+TIFF_SIGNATURES = (b"II*\0", b"MM\0*")
+RAW_SIGNATURES = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
+"""Of Fujifilm, Olympus (three), Panasonic, Sigma and Minolta. The other RAW files are TIFF files, or Canon's CR3."""
 
-SENSOR = {32803, 34892}
-"""What a TIFF calls pixels that are a sensor's: colour filter array, linear raw (Adobe DNG 1.7, Photometric)."""
+DNG_VERSION, NEW_SUBFILE_TYPE, PHOTOMETRIC = 50706, 254, 262  # tags of a TIFF
+SENSOR_PHOTOMETRICS = {32803, 34892}
+"""PHOTOMETRIC of a sensor's pixels: colour filter array, linear raw (Adobe DNG 1.7)."""
 
-HEAD = 4096  # bytes that are looked at to tell what a file is
-
-
-def weight(image: Image.Image) -> int:
-    """For how many pixels each one of a picture counts, because of what its decoder needs."""
-    return 2 if image.mode == "CMYK" and "progressive" in image.info else WEIGHTS.get(image.format or "", 1)
+HEAD_BYTES = 4096  # of a file, from which its type is named
 
 
-def odd_metadata_ignored() -> AbstractContextManager[object]:
-    """Within it, Pillow does not warn of metadata: only the pixels count here."""
+def weigh_pixel(image: Image.Image) -> int:
+    """How many pixels one pixel of a picture counts as, because of the memory that its decoder needs."""
+    return 2 if image.mode == "CMYK" and "progressive" in image.info else MEMORY_WEIGHTS.get(image.format or "", 1)
+
+
+def ignore_metadata_warnings() -> AbstractContextManager[object]:
+    """Have Pillow not warn about metadata within the block: only the pixels count here."""
     return warnings.catch_warnings(action="ignore")
 
 
 class Preview(NamedTuple):
-    """The JPEG inside a RAW file, and width and height in pixels of the photo that it was made from, lying as shot."""
+    """The preview inside a RAW file."""
 
     jpeg: bytes
+    """A JPEG file."""
+
     width: int
+    """Width in pixels of the photo that the preview was made from, before it is turned upright."""
+
     height: int
+    """Its height."""
 
 
-def preview(data: bytes) -> Preview | None:
-    """The preview inside a camera's RAW file as LibRaw finds it, turned as its EXIF says; None for other files.
+def extract_preview(data: bytes) -> Preview | None:
+    """The preview that LibRaw finds in a camera's RAW file, with its orientation in its EXIF; None for other files.
 
     Raises:
-        UnreadablePhoto: a RAW file without a preview as JPEG.
+        UnreadablePhoto: the RAW file has no JPEG preview.
     """
     if not _is_raw(data):
         return None
     try:
         with rawpy.imread(io.BytesIO(data)) as raw:
-            found, sizes = raw.extract_thumb(), raw.sizes
+            thumbnail, sizes = raw.extract_thumb(), raw.sizes
     except rawpy.LibRawError as error:
-        raise UnreadablePhoto(f"the RAW file has no preview that can be read; {READABLE}") from error
-    if found.format != rawpy.ThumbFormat.JPEG:
-        raise UnreadablePhoto(f"the RAW file has no preview as JPEG; {READABLE}")
-    return Preview(bytes(found.data), sizes.width, sizes.height)
+        raise UnreadablePhoto(f"the RAW file has no preview that can be read; {READABLE_FORMATS}") from error
+    if thumbnail.format != rawpy.ThumbFormat.JPEG:
+        raise UnreadablePhoto(f"the RAW file has no preview as JPEG; {READABLE_FORMATS}")
+    return Preview(bytes(thumbnail.data), sizes.width, sizes.height)
 
 
-def refusal(data: bytes) -> str:
-    """Why a file that is no photo cannot be read, in words for people: what it looks like, and what would work."""
-    head = data[:HEAD]
+def explain_refusal(data: bytes) -> str:
+    """Say to the sender of a file that is no photo what it looks like, and what can be read."""
+    head = data[:HEAD_BYTES]
     try:
         name = "SVG" if b"<svg" in head else next((match.name for match in puremagic.magic_string(head)), "")
     except (puremagic.PureError, ValueError):  # unknown; empty
         name = ""
     looks = f"it looks like {name}" if name else "what it is cannot be told"
-    return f"no picture can be read from the file: {looks}; {READABLE}"
+    return f"no picture can be read from the file: {looks}; {READABLE_FORMATS}"
 
 
 def _is_raw(data: bytes) -> bool:
-    if data.startswith(RAW_STARTS) or data[4:11] == b"ftypcrx":
+    if data.startswith(RAW_SIGNATURES) or data[4:11] == b"ftypcrx":
         return True
-    return data.startswith(TIFF_STARTS) and (data[8:10] == b"CR" or _holds_sensor(data))
+    return data.startswith(TIFF_SIGNATURES) and (data[8:10] == b"CR" or _starts_as_raw(data))
 
 
-def _holds_sensor(data: bytes) -> bool:
-    """Whether a TIFF begins as RAW files do: with Adobe's version of DNG, a thumbnail, or pixels of a sensor."""
+def _starts_as_raw(data: bytes) -> bool:
+    """Whether a TIFF begins as RAW files do: with Adobe's DNG version, a thumbnail, or a sensor's pixels."""
     try:
-        with odd_metadata_ignored(), TiffImagePlugin.TiffImageFile(io.BytesIO(data)) as image:
+        with ignore_metadata_warnings(), TiffImagePlugin.TiffImageFile(io.BytesIO(data)) as image:
             tags = image.tag_v2
-            return 50706 in tags or bool(tags.get(254, 0) & 1) or tags.get(262) in SENSOR
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, decoding says it better
+            is_thumbnail = bool(tags.get(NEW_SUBFILE_TYPE, 0) & 1)
+            return DNG_VERSION in tags or is_thumbnail or tags.get(PHOTOMETRIC) in SENSOR_PHOTOMETRICS
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, decoding reports it better
         return False

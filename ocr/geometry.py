@@ -68,7 +68,7 @@ def shrunk(polygon: Polygon, share: float) -> Polygon:
 def crop(pixels: Pixels, polygon: Polygon) -> Pixels:
     """Cut a polygon out and straighten it, a bent one too; a column is turned to lie."""
     if straightening.is_curved(polygon):
-        return straightening.straightened(pixels, polygon)
+        return straightening.straighten(pixels, polygon)
     polygon = np.round(quad(polygon))
     width, height = (max(1, int(side)) for side in side_lengths(polygon))
     left, top = (max(0, int(value)) for value in polygon[0])

@@ -1,4 +1,4 @@
-"""Lines that are too long for one input of a recognizer: read in parts, which are cut between words."""
+"""Lines that are too long for one input of a recognizer: split between words and read part by part."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,37 +7,37 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.recognizer import UNSPACED
+from ocr.recognizer import CJK_SPACE
 from ocr.types import Pixels, Recognize
 
-LONGEST = 25  # heights of a line, that the widest input has room for; squeezed into it, lines lost half of their text
-USUAL = 0.75  # of that, that the parts have on the average: less leaves more choice where to cut
-WORD_GAP = 0.25  # heights
+MAX_PART_LINE_HEIGHTS = 25  # the widest input holds as much; squeezed into it, longer lines lost half of their text
+MEAN_PART_SHARE = 0.75  # mean length of the parts as a share of that: a smaller share leaves more choice where to cut
+WORD_GAP_LINE_HEIGHTS = 0.25
 
 
 class LineSplitter:
-    """A recognizer of lines of any length; safe to call from several threads at once if what it is made of is."""
+    """A recognizer of lines of any length; as safe to call from several threads as the recognizer that it is given."""
 
     def __init__(self, recognizer: Recognize) -> None:
         self._recognizer = recognizer
 
     def __call__(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
         """Text and score (0-1; 0 for no text) of each crop, in the order of the crops."""
-        lines = [list(_parts(crop)) for crop in crops]
-        read = iter(self._recognizer([part for line in lines for part in line]))
-        return [_joined([next(read) for _ in line]) for line in lines]
+        lines = [list(_split(crop)) for crop in crops]
+        texts = iter(self._recognizer([part for line in lines for part in line]))
+        return [_join([next(texts) for _ in line]) for line in lines]
 
 
-def _parts(crop: Pixels) -> Iterator[Pixels]:
-    """The crop, if it is long in parts about equally long, none longer than LONGEST."""
+def _split(crop: Pixels) -> Iterator[Pixels]:
+    """The parts of a crop, about equally long and none longer than MAX_PART_LINE_HEIGHTS; a short crop is one part."""
     height, width = crop.shape[:2]
-    longest = height * LONGEST
-    if width <= longest:
+    max_width = height * MAX_PART_LINE_HEIGHTS
+    if width <= max_width:
         yield crop
         return
-    contrast = _contrast(crop)
-    count = math.ceil(width / (USUAL * longest))
-    reach = (longest - width / count) / 2
+    contrast = _measure_contrast(crop)
+    count = math.ceil(width / (MEAN_PART_SHARE * max_width))
+    reach = (max_width - width / count) / 2
     start = 0
     for middle in (width * part / count for part in range(1, count)):
         first = int(middle - reach) + 1
@@ -47,20 +47,21 @@ def _parts(crop: Pixels) -> Iterator[Pixels]:
     yield crop[:, start:]
 
 
-def _contrast(crop: Pixels) -> NDArray[np.float32]:
-    """That of each column of a line and of those around it, as far as a gap between words is wide."""
+def _measure_contrast(crop: Pixels) -> NDArray[np.float32]:
+    """The contrast of each column of a line, (W,) in grey levels, averaged over the width of a gap between words."""
     height = crop.shape[0]
     grey = cv2.cvtColor(np.ascontiguousarray(crop[height // 8 : height - height // 8]), cv2.COLOR_BGR2GRAY)
     columns = np.ptp(grey, axis=0).astype(np.float32)
-    return cv2.blur(columns[np.newaxis], (max(1, round(height * WORD_GAP)), 1))[0]  # type: ignore[no-any-return]
+    gap = max(1, round(height * WORD_GAP_LINE_HEIGHTS))
+    return cv2.blur(columns[np.newaxis], (gap, 1))[0]  # type: ignore[no-any-return]
 
 
-def _joined(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
-    """The texts as one, and the mean score of their characters."""
+def _join(parts: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    """The texts of the parts as one, and the mean score of their characters."""
     if len(parts) == 1:
         return parts[0]
     text = ""
     for part in (part.strip() for part, _ in parts):
-        text += part if UNSPACED.fullmatch(f"{text[-1:]} {part[:1]}") else f" {part}"
+        text += part if CJK_SPACE.fullmatch(f"{text[-1:]} {part[:1]}") else f" {part}"
     total = sum(score * len(part) for part, score in parts)
     return text.strip(), total / max(1, sum(len(part) for part, _ in parts))

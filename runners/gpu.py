@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ocr.micro_batching import MicroBatcher
-from ocr.recognizer import WIDEST_BATCH, Recognizer
+from ocr.recognizer import MAX_BATCH_WIDTH_PX, Recognizer
 from ocr.types import Recognize
 from runners.base import Options
 from runners.pipeline import PipelineRunner
@@ -25,6 +25,6 @@ class CardRunner(PipelineRunner):
 
     def recognizer(self, path: Path) -> Recognize:
         opened = self.open_recognizer(path)
-        # alike=0: what a line reads as does not depend on the lines of other photos that it shares a batch with
-        widest = WIDEST_BATCH if self.card is None else FULL_BATCH
-        return MicroBatcher(Recognizer(opened.network, opened.charset, widest=widest, alike=0))
+        # no extra width: the text of a line must not depend on the lines of other photos that share its batch
+        width = MAX_BATCH_WIDTH_PX if self.card is None else FULL_BATCH
+        return MicroBatcher(Recognizer(opened.network, opened.charset, max_batch_width=width, max_extra_width=0))

@@ -11,7 +11,7 @@ import torch
 from mmengine.config import ConfigDict
 
 from ocr.errors import RunnerUnavailable
-from ocr.mmocr import DECODERS, Recipe, decoder
+from ocr.mmocr import DECODERS, Recipe, make_decoder
 from runners.mmocr import opened, own_config
 from runners.mmocr_imports import DETECTOR
 
@@ -49,7 +49,7 @@ def recipe(model: Any, pipeline: list[ConfigDict]) -> Recipe:
         )
     longer, shorter = sorted(sizes[0].scale, reverse=True)
     blue, green, red = known.mean.flatten().flip(0).tolist()
-    return Recipe(longer, shorter, known.pad_size_divisor, (blue, green, red), decoder(kind, vars(postprocessor)))
+    return Recipe(longer, shorter, known.pad_size_divisor, (blue, green, red), make_decoder(kind, vars(postprocessor)))
 
 
 def export(config: Path, weights: Path, to: Path) -> None:
@@ -69,7 +69,7 @@ def export(config: Path, weights: Path, to: Path) -> None:
             dynamo=False,  # the new one writes the weights to a second file
         )
     network = onnx.load(to)
-    onnx.helper.set_model_props(network, told.metadata())
+    onnx.helper.set_model_props(network, told.to_metadata())
     onnx.save(network, to)
 
 

@@ -30,7 +30,7 @@ class MmocrOnnxRunner(OnnxRunner):
         """The detector, loaded."""
         session = self.session(self.file("det_onnx"))
         try:
-            recipe = Recipe.of(session.get_modelmeta().custom_metadata_map)
+            recipe = Recipe.from_metadata(session.get_modelmeta().custom_metadata_map)
         except (KeyError, ValueError, TypeError):
             raise RunnerUnavailable("MMOCR_DET_ONNX is no file that python -m runners.mmocr_export made") from None
         network = self.network(session)

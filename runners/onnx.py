@@ -12,7 +12,7 @@ from ocr.recognizer import UnpaddedRecognizer
 from ocr.types import DetectorNetwork, Recognize
 from runners.pipeline import Network, OpenRecognizer, Outputs, PipelineRunner, best_classes, charset, look
 
-ALIKE = 48  # pixels; for ONNX Runtime so many more are another pass
+MAX_EXTRA_WIDTH_PX = 48  # computing that much more padding takes ONNX Runtime as long as another pass
 
 Guides = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
 """Further inputs of a network, by name, for a batch."""
@@ -45,7 +45,7 @@ class OnnxRunner(PipelineRunner):
         lines, last = (self.session(part.SerializeToString()) for part in unpadded.split(model))
         columns = self.network(lines, lambda batch: unpadded.guides(path, len(batch), batch.shape[3]))
         classes = blank_skipping.skipping(best_classes(self.network(last), characters), blank_skipping.plane(path))
-        return UnpaddedRecognizer(lambda batch: classes(columns(batch)), characters, alike=ALIKE)
+        return UnpaddedRecognizer(lambda batch: classes(columns(batch)), characters, max_extra_width=MAX_EXTRA_WIDTH_PX)
 
     def session(self, model: Path | bytes) -> onnxruntime.InferenceSession:
         """An ONNX file, or what would be in one, loaded."""

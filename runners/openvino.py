@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from networks import blank_skipping, early_exit, early_exit_openvino, int8, openvino_rewrites, packed_lines, padding
-from ocr.line_packing import WIDTHS, PackedLineRecognizer
+from ocr.line_packing import INPUT_WIDTHS_PX, PackedLineRecognizer
 from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Pixels, Recognize
 from runners.base import Options
 from runners.pipeline import OpenRecognizer, PipelineRunner, charset
@@ -58,8 +58,8 @@ class OpenVinoRunner(PipelineRunner):
             self._classes(openvino_rewrites.split(model.clone())[1], characters), blank_skipping.plane(path)
         )
         with ThreadPoolExecutor() as pool:  # each takes one core
-            opened = pool.map(lambda width: self._open_rows(model, path, width), WIDTHS)
-            networks = dict(zip(WIDTHS, opened, strict=True))
+            opened = pool.map(lambda width: self._open_rows(model, path, width), INPUT_WIDTHS_PX)
+            networks = dict(zip(INPUT_WIDTHS_PX, opened, strict=True))
 
         def network(row: NDArray[np.float32], lines: Sequence[slice]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             width = row.shape[3]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ocr.detector import Detector
 from ocr.errors import RunnerUnavailable
-from ocr.model_files import ONNX, Form, locate
+from ocr.model_files import ONNX, ModelFormat, locate
 from ocr.pipeline import DetectionPipeline, Pipeline
-from ocr.recognizer import SPACE, Recognizer
+from ocr.recognizer import SPACE_BONUS_NATS, Recognizer
 from ocr.search import Search
 from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Reading, Recognize, planes
 from runners.base import Options
@@ -37,7 +37,7 @@ class OpenRecognizer(NamedTuple):
 class PipelineRunner(ABC):
     """A runner of ocr.Pipeline: subclasses bring the engine that its networks run on, and say which files it takes."""
 
-    form: ClassVar[Form] = ONNX
+    form: ClassVar[ModelFormat] = ONNX
     device = "CPU"
     optimisations: tuple[str, ...] = ()
 
@@ -61,7 +61,7 @@ class PipelineRunner(ABC):
         """What photos are read with, its networks loaded."""
         files = locate(self._options.model, self._options.model_dir, self.form)
         detector = cache(lambda path: Detector(self.open_detector(path)))  # mostly one for both
-        glancer = detector(files.glancer) if files.glancer else None
+        glancer = detector(files.coarse_detector) if files.coarse_detector else None
         finder = Search(detector(files.detector), self._options.limits, glancer)
         finder.warm_up()
         return Pipeline(finder, self.recognizer(files.recognizer), self._options.limits)
@@ -91,8 +91,8 @@ def best_classes(network: Network, charset: Sequence[str]) -> BestClasses:
     def best(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         odds = network(batch)
         spaces = odds[..., len(charset) : len(charset) + 1]  # a network of the user's may have no such class
-        total = 1 + spaces.sum(axis=2) * np.float32(math.expm1(SPACE))
-        spaces *= np.float32(math.exp(SPACE))
+        total = 1 + spaces.sum(axis=2) * np.float32(math.expm1(SPACE_BONUS_NATS))
+        spaces *= np.float32(math.exp(SPACE_BONUS_NATS))
         classes = odds.argmax(axis=2)
         return classes, np.take_along_axis(odds, classes[..., np.newaxis], axis=2)[..., 0] / total
 

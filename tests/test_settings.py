@@ -45,7 +45,7 @@ def test_the_cpu_limit_of_a_container_counts(
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content, "ascii")
-    assert settings.usable_cores(tmp_path) == cores
+    assert settings.count_usable_cores(tmp_path) == cores
 
 
 @pytest.mark.parametrize("key", ["", "   ", None])
@@ -57,7 +57,7 @@ def test_an_empty_key_is_no_key(monkeypatch: pytest.MonkeyPatch, key: str | None
 
 
 def test_a_secret_is_a_file_and_a_variable_wins_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "SECRETS", tmp_path)
+    monkeypatch.setattr(settings, "SECRETS_FOLDER", tmp_path)
     (tmp_path / "api_auth_key").write_text("from-the-file\n", "utf-8")
     monkeypatch.setenv("API_AUTH_KEY", "from-the-variable")
     assert key_of(settings.load()) == "from-the-variable"
@@ -65,7 +65,7 @@ def test_a_secret_is_a_file_and_a_variable_wins_over_it(tmp_path: Path, monkeypa
     assert key_of(settings.load()) == "from-the-file"
 
 
-def test_a_file_that_may_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_not_readable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(_secrets_dir: Path | None) -> settings.Settings:
         raise PermissionError(13, "Permission denied", "/run/secrets/api_auth_key")
 
@@ -74,7 +74,7 @@ def test_a_file_that_may_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -
         settings.load()
 
 
-def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCR_MAX_SIDE", "")
     assert settings.load().ocr_max_side == 2000
 
@@ -89,14 +89,15 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("OCR_RUNNER", "tpu", "OCR_RUNNER: Input should be 'auto', 'openvino'"),
-        ("HTTP_PORT", "99999", "HTTP_PORT: Input should be less than or equal to 65535"),
-        ("OCR_MIN_SCORE", "high", "OCR_MIN_SCORE: Input should be a valid number"),
-        ("OCR_PARALLEL", "0", "OCR_PARALLEL: Input should be greater than or equal to 1"),
-        ("OCR_TIMEOUT", "0", "OCR_TIMEOUT: Input should be greater than 0"),
-        ("SERVER_DRAIN_TIME", "-1", "SERVER_DRAIN_TIME: Input should be greater than or equal to 0"),
-        ("OCR_DEVICE", "gpu:one", "OCR_DEVICE: String should match pattern"),
-        ("OCR_DEVICE", "the gpu", "OCR_DEVICE: String should match pattern"),
+        ("OCR_RUNNER", "tpu", "change OCR_RUNNER: it must be 'auto', 'openvino'"),
+        ("HTTP_PORT", "99999", "change HTTP_PORT: it must be less than or equal to 65535"),
+        ("OCR_MIN_SCORE", "high", "change OCR_MIN_SCORE: it must be a valid number"),
+        ("OCR_PARALLEL", "0", "change OCR_PARALLEL: it must be greater than or equal to 1"),
+        ("OCR_TIMEOUT", "0", "change OCR_TIMEOUT: it must be greater than 0"),
+        ("SERVER_DRAIN_TIME", "-1", "change SERVER_DRAIN_TIME: it must be greater than or equal to 0"),
+        ("OCR_DEVICE", "gpu:one", "change OCR_DEVICE: it must be cpu, gpu, or gpu: and"),
+        ("OCR_DEVICE", "the gpu", "change OCR_DEVICE: it must be cpu"),
+        ("HTTP_HOST", "nas", "^change HTTP_HOST: it is not a valid IPv4 or IPv6 address$"),
     ],
 )
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str) -> None:
@@ -108,7 +109,7 @@ def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, 
 def test_all_wrong_values_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PORT", "many")
     monkeypatch.setenv("OCR_QUEUE", "0")
-    with pytest.raises(settings.SettingsError, match=r"HTTP_PORT: .*; OCR_QUEUE: "):
+    with pytest.raises(settings.SettingsError, match=r"change HTTP_PORT: .*; change OCR_QUEUE: "):
         settings.load()
 
 
@@ -135,7 +136,7 @@ def test_a_file_in_another_charset_is_named(content: bytes) -> None:
         settings.load()
 
 
-def test_a_folder_in_place_of_the_file_is_named() -> None:
+def test_a_folder_instead_of_the_file_is_named() -> None:
     Path(".env").mkdir()
     with pytest.raises(settings.SettingsError, match=r"\.env is a folder"):
         settings.load()
@@ -151,7 +152,7 @@ def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
             settings.load().check()
 
 
-def test_the_port_and_host_of_bentomls_command_line_go_before_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bentomls_command_line_overrides_host_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken, socket.socket() as free, click.Context(click.Command("serve")) as context:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -172,50 +173,50 @@ def test_without_a_key_nothing_is_served(monkeypatch: pytest.MonkeyPatch) -> Non
         settings.load().check()
 
 
-def test_a_port_whose_connections_have_just_ended_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_whose_connections_have_just_ended_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
-            server.accept()[0].close()  # before the client, so that it is the port that waits
+            server.accept()[0].close()  # before the client, so that the port is left in TIME_WAIT
     monkeypatch.setenv("HTTP_HOST", "127.0.0.1")
     monkeypatch.setenv("HTTP_PORT", str(port))
     settings.load().check()
 
 
-def test_a_port_of_ipv6_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ipv6_port_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
             port = server.getsockname()[1]
     except OSError:
         pytest.skip("no IPv6 on this machine")
-    assert str(settings.every_address()) == "::"
+    assert str(settings.find_any_address()) == "::"
     monkeypatch.setenv("HTTP_HOST", "::1")
     monkeypatch.setenv("HTTP_PORT", str(port))
     settings.load().check()
 
 
-def refused(*_: object) -> None:
+def refuse(*_: object) -> None:
     raise OSError(99, "Cannot assign requested address")
 
 
-def test_where_there_is_no_ipv6_every_address_is_one_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket.socket, "bind", refused)
-    assert str(settings.every_address()) == "0.0.0.0"
+def test_without_ipv6_the_default_address_is_that_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    assert str(settings.find_any_address()) == "0.0.0.0"
 
 
 @pytest.mark.parametrize(
     ("host", "address"), [("192.0.2.7", "192.0.2.7"), ("::1", "[::1]"), ("0.0.0.0", "localhost"), ("::", "localhost")]
 )
-def test_the_address_that_it_prints_is_one_that_can_be_entered(
+def test_main_prints_an_address_that_can_be_entered(
     host: str, address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(socket.socket, "connect", refused)  # no network
+    monkeypatch.setattr(socket.socket, "connect", refuse)  # no network
     monkeypatch.setenv("HTTP_HOST", host)
     settings.main()
     assert capsys.readouterr().out.startswith(f"Address: http://{address}:8000\n")
 
 
-def test_its_main_names_a_wrong_value_in_one_line() -> None:
+def test_main_names_a_wrong_value_in_one_line() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "settings"],
         cwd=ROOT,
@@ -225,11 +226,11 @@ def test_its_main_names_a_wrong_value_in_one_line() -> None:
         check=False,
     )
     assert ran.returncode == 1
-    assert ran.stderr.startswith("mtphotos-ocr cannot start: HTTP_PORT: Input should be a valid integer")
+    assert ran.stderr.startswith("mtphotos-ocr cannot start: change HTTP_PORT: it must be a valid integer")
     assert ran.stderr.count("\n") == 1
 
 
-def test_its_main_prints_what_mt_photos_needs() -> None:
+def test_main_prints_what_mt_photos_needs() -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "settings"],
         cwd=ROOT,
@@ -311,7 +312,7 @@ def test_make_adds_a_key_to_a_file_without_one_and_keeps_one_that_is_there(tmp_p
         ("Darwin arm64", "", "openvino"),
     ],
 )
-def test_make_takes_openvino_where_it_has_a_package(tmp_path: Path, system: str, glibc: str, target: str) -> None:
+def test_make_chooses_openvino_where_it_has_a_package(tmp_path: Path, system: str, glibc: str, target: str) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     commands = tmp_path / "commands"
     commands.mkdir()

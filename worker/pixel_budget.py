@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from PIL import Image
 
-from ocr.formats import FORMATS, odd_metadata_ignored, preview, weight
+from ocr.formats import FORMATS, extract_preview, ignore_metadata_warnings, weigh_pixel
 
 
 class PixelBudget:
@@ -40,8 +40,8 @@ class PixelBudget:
 def pixels(photo: bytes) -> int:
     """How many pixels a photo or its preview has, by its header and weighed by its format; none if it is no picture."""
     try:
-        raw = preview(photo)
-        with odd_metadata_ignored(), Image.open(io.BytesIO(raw.jpeg if raw else photo), formats=FORMATS) as image:
-            return image.width * image.height * weight(image)
+        raw = extract_preview(photo)
+        with ignore_metadata_warnings(), Image.open(io.BytesIO(raw.jpeg if raw else photo), formats=FORMATS) as image:
+            return image.width * image.height * weigh_pixel(image)
     except Exception:  # noqa: BLE001 - the runner meets the same, and says what it is
         return 0

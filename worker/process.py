@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Self
 
-from logs import log, printable, request_id
+from logs import escape, log, request_id
 from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading
 from runners.base import Options
@@ -219,4 +219,4 @@ def _log_lines(stream: IO[bytes]) -> None:
     """Log what libraries in the worker print, such as those that decode pictures, until it ends."""
     with stream:
         for line in stream:
-            log.warning("the worker says: %s", printable(line.decode(errors="replace").rstrip()))
+            log.warning("the worker says: %s", escape(line.decode(errors="replace").rstrip()))

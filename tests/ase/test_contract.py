@@ -1,4 +1,4 @@
-"""What the loaders are owed, whatever they send."""
+"""What the loaders must get back, whatever they send."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ase.wrapper
-from ase.host import FORMATS, Code, Host, image_in, settings_in
+from ase.host import FORMATS, Code, Host, extract_image, parse_settings
 from ocr.types import TextLine
 from runners.registry import RUNNERS, RunnerEntry
 from tests.fakes import runner as fakes
@@ -29,9 +29,9 @@ def _fake_runners(monkeypatch: pytest.MonkeyPatch) -> None:
 def lines(answer: tuple[int, bytes]) -> list[dict[str, Any]]:
     code, body = answer
     assert code == 0
-    told = json.loads(body)
-    assert set(told) == {"lines"}
-    found: list[dict[str, Any]] = told["lines"]
+    answer_ = json.loads(body)
+    assert set(answer_) == {"lines"}
+    found: list[dict[str, Any]] = answer_["lines"]
     return found
 
 
@@ -72,13 +72,13 @@ def test_a_photo_without_text_has_no_lines(loader: Loader) -> None:
         (fakes.photo(GREY), {"min_score": "1.01"}, Code.BAD_PARAMETER, "min_score"),
     ],
 )
-def test_what_is_wrong_is_a_code_and_a_sentence(
+def test_a_problem_is_answered_with_a_code_and_a_sentence(
     loader: Loader, photo: bytes, params: dict[str, str], code: Code, message: str
 ) -> None:
     loader.init(ENGINE | {"max_upload_mb": "1", "max_megapixels": "1"})
-    told = problem(loader.read(photo, **params))
-    assert told[0] == code
-    assert message in told[1]
+    found, text = problem(loader.read(photo, **params))
+    assert found == code
+    assert message in text
     assert lines(loader.read(fakes.photo(GREY)))  # it still reads
 
 
@@ -115,22 +115,28 @@ def test_an_image_is_any_kind_of_bytes(loader: Loader, kind: Callable[[bytes], A
 def test_dictionaries_and_objects_both_hold_images() -> None:
     photo = fakes.photo(GREY)
     one = {"key": "img", "data": photo}
-    assert image_in((one,)) == image_in([one]) == image_in(one) == image_in([DataListNode("img", photo)]) == photo
+    assert (
+        extract_image((one,))
+        == extract_image([one])
+        == extract_image(one)
+        == extract_image([DataListNode("img", photo)])
+        == photo
+    )
 
 
 def test_a_wrapper_that_has_not_imported_the_types_cannot_be_called() -> None:
-    """The stand-in itself: today's real loader answers -1 before any code of the wrapper runs."""
+    """A test of the stand-in: the real loader answers -1 before any code of the wrapper runs."""
     loader = V2()
     loader._built_in.imported = False
     with pytest.raises(AssertionError, match="cast error"):
         loader.read(fakes.photo(GREY))
 
 
-@pytest.mark.parametrize(("least", "count"), [("0.98", 1), ("0.99", 0), ("0", 1)])
-def test_the_least_score_is_the_requests(loader: Loader, least: str, count: int) -> None:
+@pytest.mark.parametrize(("min_score", "count"), [("0.98", 1), ("0.99", 0), ("0", 1)])
+def test_a_request_may_set_its_own_min_score(loader: Loader, min_score: str, count: int) -> None:
     loader.init(ENGINE | {"min_score": "0.999"})
     assert lines(loader.read(fakes.photo(GREY))) == []
-    assert len(lines(loader.read(fakes.photo(GREY), min_score=least))) == count
+    assert len(lines(loader.read(fakes.photo(GREY), min_score=min_score))) == count
 
 
 @pytest.mark.parametrize(
@@ -183,7 +189,7 @@ def test_a_thousand_calls_from_several_threads_get_their_own_answers(name: str) 
 @pytest.mark.parametrize(
     "request_items", [(), ({},), ("text",), ({"key": "data"},), ({"key": "data", "data": 7},), (None,), None, 7]
 )
-def test_a_request_without_an_image_is_an_empty_one(request_items: Any) -> None:
+def test_a_request_without_an_image_is_empty(request_items: Any) -> None:
     loader = V1()
     assert loader.read_items(request_items, {})[0] == Code.NO_MODEL
     loader.init(ENGINE)
@@ -194,7 +200,7 @@ def test_a_request_without_an_image_is_an_empty_one(request_items: Any) -> None:
 @pytest.mark.parametrize(
     ("params", "code"), [(None, Code.OK), ("min_score", Code.BAD_PARAMETER), (7, Code.BAD_PARAMETER)]
 )
-def test_no_parameters_are_none_and_others_than_names_with_strings_are_bad(params: Any, code: Code) -> None:
+def test_parameters_may_be_none_but_nothing_other_than_a_mapping(params: Any, code: Code) -> None:
     host = Host()
     host.init(ENGINE)
     assert host.answer(params, [{"data": fakes.photo(GREY)}])[0] == code
@@ -209,13 +215,13 @@ def test_a_setting_of_zero_is_set(loader: Loader) -> None:
     assert lines(loader.read(fakes.photo(GREY)))
 
 
-def test_auto_goes_on_with_the_next_if_one_cannot_be_loaded(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_tries_the_next_runner_if_one_cannot_be_loaded(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ase.host.candidates", lambda *_: ["openvino", "onnx"])
     assert loader.init({"engine": "auto"}) == 0
     assert lines(loader.read(fakes.photo(GREY)))
 
 
-def test_what_is_not_offered_is_refused_in_the_loaders_own_types() -> None:
+def test_functions_that_are_not_offered_are_refused_in_the_loaders_own_types() -> None:
     loader = V2()
     loader.init(ENGINE)
     for name in ("wrapperOnceExecAsync", "wrapperLoadRes", "wrapperUnloadRes", "wrapperWrite", "wrapperDestroy"):
@@ -259,17 +265,17 @@ def test_lines_that_were_not_recognized_have_the_detectors_scores() -> None:
     assert FORMATS["mmocr"]([line]) == {"det_polygons": [[0, 0, 9, 0, 9, 5, 0, 5]], "det_scores": [0.25]}
 
 
-def test_a_format_that_there_is_not_is_named(loader: Loader, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_format_is_named(loader: Loader, caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("mtphotos_ocr.ase").addHandler(caplog.handler)
     assert loader.init(ENGINE | {"format": "xml"}) == Code.NO_MODEL
     assert "it must be one of lines, mmocr, mmocr-0.6" in caplog.text
 
 
-def test_only_keys_that_nobody_knows_are_named(caplog: pytest.LogCaptureFixture) -> None:
-    settings_in({"http_listen": "0.0.0.0:1888", "format": "lines", "treads": "4"})
-    assert "settings of the reader: treads" in caplog.text
+def test_only_unknown_keys_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    parse_settings({"http_listen": "0.0.0.0:1888", "format": "lines", "treads": "4"})
+    assert "not settings of the reader: treads" in caplog.text
 
 
 def test_the_keys_of_the_section_are_the_settings_of_the_service() -> None:
     config = {"engine": "mmocr", "mmocr.det_config": "a.py", "device": "gpu:1", "threads": "", "log.dir": "x"}
-    assert settings_in(config) == {"ocr_runner": "mmocr", "mmocr_det_config": "a.py", "ocr_device": "gpu:1"}
+    assert parse_settings(config) == {"ocr_runner": "mmocr", "mmocr_det_config": "a.py", "ocr_device": "gpu:1"}

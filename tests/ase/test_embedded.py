@@ -81,7 +81,7 @@ def test_photos_from_eight_threads_are_read(program: Path, folder: Path) -> None
     assert fini.code == 0
 
 
-def test_what_is_wrong_is_a_code_and_a_sentence_and_the_loader_goes_on(
+def test_a_problem_is_answered_with_a_code_and_a_sentence_and_the_loader_goes_on(
     program: Path, folder: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.jpg"
@@ -100,7 +100,7 @@ def test_after_a_failed_init_every_request_says_so(program: Path, folder: Path) 
 
 
 def test_a_wrapper_that_does_not_import_the_loaders_types_is_never_called(program: Path, tmp_path: Path) -> None:
-    """What the real loader does, and so must this one: else the tests above could not fail."""
+    """The real loader does that, and so must this one: otherwise the tests above could not fail."""
     body = "".join(
         f"    def {name}(self, *_): return {'str()' if name == 'wrapperError' else 0}\n" for name in LOOKED_UP
     )

@@ -1,4 +1,4 @@
-"""What AIservice and xtest are told fits what wrapper.py does, and the image has all that it needs."""
+"""The files for AIservice and xtest fit wrapper.py, and the image has all that it needs."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import ase.wrapper
-from ase.host import FOREIGN, INPUT, format_in, settings_in
+from ase.host import FOREIGN_KEYS, INPUT_KEY, choose_format, parse_settings
 from settings import Settings
 from tests.fakes.project import DATA, ROOT
 
@@ -28,14 +28,14 @@ def test_the_section_of_the_wrapper_is_understood_with_all_its_examples(caplog: 
     section = loaded("aiges.toml", examples=True)["wrapper"]
     assert all(isinstance(value, str) for value in section.values())
     given = {key: str(value) for key, value in section.items()}
-    settings = settings_in(given)
-    assert len(settings) == len(section) - len(FOREIGN)
-    assert "no settings of the reader" not in caplog.text
+    settings = parse_settings(given)
+    assert len(settings) == len(section) - len(FOREIGN_KEYS)
+    assert "not settings of the reader" not in caplog.text
     assert Settings(**settings).ocr_device == "gpu:0"
-    assert format_in(given)([]) == {"lines": []}
+    assert choose_format(given)([]) == {"lines": []}
 
 
-def test_aiservice_takes_photos_as_large_as_the_reader_and_many_clients() -> None:
+def test_aiservice_accepts_photos_as_large_as_the_reader_does_and_many_clients() -> None:
     aiges = loaded("aiges.toml")
     assert aiges["aiges"]["sessMode"] is aiges["aiges"]["asyncMode"] is False
     assert int(str(aiges["ocr"]["maxreceive"])) * 2**20 >= Settings(api_auth_key="key").ocr_max_upload_mb * 10**6
@@ -43,11 +43,11 @@ def test_aiservice_takes_photos_as_large_as_the_reader_and_many_clients() -> Non
     assert str(aiges["wrapper"]["http_listen"]).endswith(":1888")
 
 
-def test_xtest_sends_and_expects_what_the_wrapper_takes_and_gives() -> None:
+def test_xtest_sends_and_expects_what_the_wrapper_does() -> None:
     xtest, schema = loaded("xtest.toml"), json.loads(ase.wrapper.Wrapper().schema())["meta"]
     sent, expected = (xtest[str(xtest["data"][what])] for what in ("payload", "expect"))
-    assert (sent["name"], sent["type"]) == (INPUT, schema["ocr"]["input"][INPUT]["dataType"])
-    output = ase.wrapper.OUTPUT
+    assert (sent["name"], sent["type"]) == (INPUT_KEY, schema["ocr"]["input"][INPUT_KEY]["dataType"])
+    output = ase.wrapper.OUTPUT_KEY
     assert (expected["name"], expected["type"]) == (output, schema["ocr"]["accept"][output]["dataType"])
     assert xtest["svcMode"]["svcId"] == schema["serviceId"]
     assert xtest["svcMode"]["sessMode"] == 0
@@ -85,7 +85,7 @@ assert b"Exit" in answer[0]["data"], answer
 """
 
 
-def test_the_image_holds_all_that_is_needed(tmp_path: Path) -> None:
+def test_the_image_holds_all_that_reading_needs(tmp_path: Path) -> None:
     instructions = stage("reader")
     lay_out(instructions, tmp_path)
     home = tmp_path / "home" / "aiges"
@@ -105,7 +105,7 @@ def test_the_image_with_a_detector_of_mmocr_reads_with_it(tmp_path: Path) -> Non
     shutil.copy(FOLDER / "aiges.toml", tmp_path)
     subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, check=True)
     section = tomllib.loads((tmp_path / "aiges.toml").read_text("utf-8"))["wrapper"]
-    assert settings_in(section) == {
+    assert parse_settings(section) == {
         "ocr_runner": "mmocr-onnx",
         "mmocr_det_onnx": "/models/detector.onnx",
         "mmocr_recognizer": "none",

@@ -31,27 +31,27 @@ def answer(path: str = "/ocr", *headers: tuple[bytes, bytes], kind: str = "http"
 
 
 @pytest.mark.parametrize("header", [(b"api-key", KEY.encode()), (b"authorization", b"Bearer " + KEY.encode())])
-def test_the_key_opens(header: tuple[bytes, bytes]) -> None:
+def test_the_key_is_accepted_in_either_header(header: tuple[bytes, bytes]) -> None:
     assert answer("/ocr", header)["status"] == OK
 
 
 @given(st.binary().filter(lambda sent: sent != KEY.encode()), st.sampled_from([b"", b"Bearer ", b"Basic "]))
-def test_nothing_else_does(sent: bytes, scheme: bytes) -> None:
+def test_nothing_else_is_accepted(sent: bytes, scheme: bytes) -> None:
     assert answer("/ocr", (b"api-key", sent))["status"] == REFUSED
     assert answer("/ocr", (b"authorization", scheme + sent))["status"] == REFUSED
 
 
-def test_the_key_in_another_scheme_does_not_open() -> None:
+def test_the_key_in_another_scheme_is_refused() -> None:
     assert answer("/ocr", (b"authorization", b"Basic " + KEY.encode()))["status"] == REFUSED
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/readyz"])
-def test_the_page_and_the_probes_are_open(path: str) -> None:
+def test_the_page_and_the_probes_need_no_key(path: str) -> None:
     assert answer(path)["status"] == OK
 
 
 @pytest.mark.parametrize("path", ["", "//", "/livez/", "/readyz/../ocr", "/healthz", "/metrics", "/docs.json"])
-def test_their_neighbours_are_not(path: str) -> None:
+def test_similar_paths_need_the_key(path: str) -> None:
     assert answer(path)["status"] == REFUSED
 
 

@@ -1,4 +1,4 @@
-"""The drawn photos that growth is measured on, and what is said of it."""
+"""The drawn photos that growth is measured on, and the table."""
 
 import io
 import os
@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.growth import on_cores, photo, table
+from benchmarks.growth import draw_photo, on_cores, table
 
 
 def opened(megapixels: int, lines: int) -> Image.Image:
-    return Image.open(io.BytesIO(photo(megapixels, lines)))
+    return Image.open(io.BytesIO(draw_photo(megapixels, lines)))
 
 
-def test_a_photo_has_the_megapixels_and_the_lines_that_are_asked_for() -> None:
+def test_a_photo_has_the_megapixels_and_the_lines_asked_for() -> None:
     plain, written = opened(1, 0), opened(1, 30)
     assert plain.width * plain.height == pytest.approx(1e6, rel=0.01)
     assert plain.format == "JPEG"
@@ -24,12 +24,12 @@ def test_a_photo_has_the_megapixels_and_the_lines_that_are_asked_for() -> None:
     assert not (np.array(plain.convert("L")) < 60).any()
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="there is no way to give a process fewer cores here")
-def test_what_is_started_has_the_cores_that_are_asked_for() -> None:
-    mine = os.sched_getaffinity(0)
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs sched_setaffinity")
+def test_what_is_started_has_the_cores_asked_for() -> None:
+    before = os.sched_getaffinity(0)
     with on_cores(1):
         assert len(os.sched_getaffinity(0)) == 1
-    assert os.sched_getaffinity(0) == mine
+    assert os.sched_getaffinity(0) == before
 
 
 def test_a_table_has_a_row_for_each_contestant() -> None:

@@ -1,4 +1,4 @@
-"""What the soak lets pass and what not."""
+"""What the soak accepts and what it rejects."""
 
 from collections import Counter
 from random import Random
@@ -6,14 +6,14 @@ from random import Random
 import pytest
 
 from benchmarks.drawn import draw
-from benchmarks.soak import Phase, verdicts
+from benchmarks.soak import Phase, judge
 
 MB = 10**6
 CALM = Phase(lines=1000, memory=[500 * MB] * 40)
 
 
 def broken(stormy: Phase = CALM, calm: Phase = CALM, rest: int = 200 * MB, indiscreet: int = 0) -> list[str]:
-    return [name for name, _, _, kept in verdicts(stormy, calm, rest, indiscreet) if not kept]
+    return [name for name, _, _, kept in judge(stormy, calm, rest, indiscreet) if not kept]
 
 
 def test_a_service_without_fault_passes() -> None:

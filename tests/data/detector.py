@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ocr.mmocr import Binarization, Recipe
+from ocr.mmocr import DbNetDecoder, Recipe
 
 WHITE = 255.0
 INK = 18.0  # grey levels below white, the mean of a place of SIZE, from which it is text
@@ -35,6 +35,6 @@ if __name__ == "__main__":
         opset_imports=[helper.make_opsetid("", 18)],
         ir_version=9,
     )
-    decoder = Binarization(text_repr_type="quad", mask_thr=0.5, min_text_score=0.5, unclip_ratio=0.3)
-    helper.set_model_props(network, Recipe(512, 512, 32, (WHITE, WHITE, WHITE), decoder).metadata())
+    decoder = DbNetDecoder(text_repr_type="quad", mask_thr=0.5, min_text_score=0.5, unclip_ratio=0.3)
+    helper.set_model_props(network, Recipe(512, 512, 32, (WHITE, WHITE, WHITE), decoder).to_metadata())
     onnx.save(network, Path(__file__).with_suffix(".onnx"))

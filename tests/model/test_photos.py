@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.scoring import normalized
+from benchmarks.scoring import normalize
 from ocr.types import Limits, Reading
 from runners.base import Options, Runner
 from runners.registry import RUNNERS, make
@@ -60,21 +60,21 @@ def test_a_panorama_keeps_every_line() -> None:
     choose = Random(8)
     places = [(100 + column * 2000, 200 + row * 900) for row in range(3) for column in range(10)]
     drawn = [(left, top, choose.choice([60, 90, 120]), words(choose, 2)) for left, top in places]
-    found = sorted(map(normalized, texts(read(written((20000, 3000), drawn), "JPEG"))))
-    assert found == sorted(normalized(text) for *_, text in drawn)
+    found = sorted(map(normalize, texts(read(written((20000, 3000), drawn), "JPEG"))))
+    assert found == sorted(normalize(text) for *_, text in drawn)
 
 
 @pytest.mark.parametrize(("size", "height", "kind"), [((3840, 2160), 16, "PNG"), ((3000, 4000), 18, "JPEG")])
 def test_fine_print_all_over_a_large_picture_is_read(size: tuple[int, int], height: int, kind: str) -> None:
     drawn = [(60, top, height, words(Random(top), 8)) for top in range(60, size[1] - 60, 3 * height)]
-    found = {normalized(text) for text in texts(read(written(size, drawn), kind))}
-    assert len(found & {normalized(text) for *_, text in drawn}) > len(drawn) / 2
+    found = {normalize(text) for text in texts(read(written(size, drawn), kind))}
+    assert len(found & {normalize(text) for *_, text in drawn}) > len(drawn) / 2
 
 
 def test_a_card_that_lies_far_away_is_read() -> None:
     drawn = [(1700, 1200 + 24 * row, 20, words(Random(row), 4)) for row in range(24)]
-    found = {normalized(text) for text in texts(read(written((4000, 3000), drawn), "JPEG"))}
-    assert len(found & {normalized(text) for *_, text in drawn}) > 20
+    found = {normalize(text) for text in texts(read(written((4000, 3000), drawn), "JPEG"))}
+    assert len(found & {normalize(text) for *_, text in drawn}) > 20
 
 
 def test_a_line_of_sixty_words_keeps_them() -> None:

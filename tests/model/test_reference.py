@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.readers import READERS, WorkerClient
-from benchmarks.scoring import Box, Line, iou, normalized
+from benchmarks.readers import READERS, PhotoReader
+from benchmarks.scoring import Box, Line, measure_iou, normalize
 from tests.fakes.project import DATA, PICTURES
 
 LIBRARY = {
@@ -24,7 +24,7 @@ NO_EXIF = {"openvino-ppocrv4", "onnx-ppocrv4"}  # their library does not turn a 
 
 
 @cache
-def reader(name: str) -> WorkerClient:
+def reader(name: str) -> PhotoReader:
     return READERS[name]()
 
 
@@ -35,8 +35,8 @@ def read(name: str, picture: str) -> list[Line]:
 
 def right(lines: list[Line], picture: str) -> dict[str, Line]:
     """The lines whose text stands in the picture, by that text as a search sees it."""
-    wanted = {normalized(text) for text in PICTURES[picture]}
-    return {normalized(line.text): line for line in lines if normalized(line.text) in wanted}
+    wanted = {normalize(text) for text in PICTURES[picture]}
+    return {normalize(line.text): line for line in lines if normalize(line.text) in wanted}
 
 
 def printed(picture: str, *boxes: Box) -> Box:
@@ -66,16 +66,16 @@ def test_what_the_library_reads_right_we_read_right_in_the_same_place(name: str,
     assert len(our_lines) <= len(PICTURES[picture])
     for text, line in its_right.items():
         box = our_right[text].box
-        if iou(line.box, box) <= 0.6:  # as with bfloat16, where one of PP-OCRv4's is nearer to the print than theirs
+        if measure_iou(line.box, box) <= 0.6:  # with bfloat16, one of PP-OCRv4's is nearer to the print than theirs
             drawn = printed(picture, line.box, box)
-            assert iou(box, drawn) > max(0.6, iou(line.box, drawn)), text
+            assert measure_iou(box, drawn) > max(0.6, measure_iou(line.box, drawn)), text
 
 
 @pytest.mark.parametrize("name", ["openvino-ppocrv6", "onnx-ppocrv6"])
 @pytest.mark.parametrize("picture", PICTURES)
 def test_ppocrv6_reads_every_line_in_reading_order(name: str, picture: str) -> None:
-    texts = [normalized(line.text) for line in read(name, picture)]
-    wanted = [normalized(text) for text in PICTURES[picture]]
+    texts = [normalize(line.text) for line in read(name, picture)]
+    wanted = [normalize(text) for text in PICTURES[picture]]
     if picture == "headlong.png":  # upside down: its order is that of the picture, not of the text
         texts, wanted = sorted(texts), sorted(wanted)
     assert texts == wanted

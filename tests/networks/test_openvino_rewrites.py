@@ -19,7 +19,7 @@ from networks.openvino_rewrites import (
     replace_transposed_convolutions,
     split,
 )
-from ocr.recognizer import SPACE
+from ocr.recognizer import SPACE_BONUS_NATS
 from ocr.types import Limits
 from runners.base import Options
 from runners.openvino import OpenVinoRunner
@@ -61,7 +61,7 @@ def test_the_best_class_is_that_of_all_probabilities(classes: int, softmax: bool
     given = random(2, 7, 5)
     probabilities = answer(classifier(classes, softmax=softmax), given)
     if softmax and spaces:  # what is not a probability is not favoured
-        probabilities[..., -1] *= math.exp(SPACE)
+        probabilities[..., -1] *= math.exp(SPACE_BONUS_NATS)
         probabilities /= probabilities.sum(axis=2, keepdims=True)
     answers = openvino.compile_model(
         best_classes(classifier(classes, softmax=softmax), "x" * (classes - spaces)),

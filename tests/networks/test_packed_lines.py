@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from networks import packed_lines, padding
-from ocr.line_packing import SMALL
+from ocr.line_packing import SMALL_INPUT_PX
 from ocr.model_files import locate
-from ocr.recognizer import BEHIND, STEP, TRAINED_WIDTH
+from ocr.recognizer import PX_PER_COLUMN, TRAILING_SPACE_PX, TRAINED_WIDTH_PX
 
 CHANNELS = 3
 
@@ -61,14 +61,14 @@ def test_the_network_reads_each_line_of_a_row_as_if_it_were_alone(
 
     lines = [random(1, 3, 48, width) for width in (360, 104, 48)]
     for line in lines:
-        line[..., -BEHIND:] = 0
+        line[..., -TRAILING_SPACE_PX:] = 0
     spans = [slice(0, 360), slice(368, 472), slice(480, 528)]
     row = np.zeros((1, 3, 48, 1280), np.float32)
     for line, span in zip(lines, spans, strict=True):
         row[..., span] = line
 
     for line, span in zip(lines, spans, strict=True):
-        missing = max(0, TRAINED_WIDTH - line.shape[3])
+        missing = max(0, TRAINED_WIDTH_PX - line.shape[3])
         expected = run(recognizer(), np.pad(line, ((0, 0), (0, 0), (0, 0), (0, missing))))
         # what a gate leaves of the padding depends on the line, which a constant cannot: the one of this line
         tokens = openvino.Model([packed_lines.tokens(model)[0]], model.get_parameters())
@@ -77,8 +77,8 @@ def test_the_network_reads_each_line_of_a_row_as_if_it_were_alone(
         rewritten = recognizer()
         packed_lines.rewrite(rewritten, file, 1280)
         found = run(rewritten, row, *packed_lines.guides(spans, 1280))
-        steps = slice(span.start // STEP, span.stop // STEP)
-        np.testing.assert_allclose(found[:, steps], expected[:, : line.shape[3] // STEP], atol=1e-4)
+        steps = slice(span.start // PX_PER_COLUMN, span.stop // PX_PER_COLUMN)
+        np.testing.assert_allclose(found[:, steps], expected[:, : line.shape[3] // PX_PER_COLUMN], atol=1e-4)
 
 
 def test_other_models_are_not_known(tmp_path: Path) -> None:
@@ -90,5 +90,5 @@ def test_other_models_are_not_known(tmp_path: Path) -> None:
 def test_the_paddings_are_those_of_the_installed_models(name: str) -> None:
     path = locate(name).recognizer
     model = openvino.Core().read_model(path)
-    packed_lines.rewrite(model, path, SMALL)
-    assert [list(given.shape) for given in model.inputs[:1]] == [[1, 3, 48, SMALL]]
+    packed_lines.rewrite(model, path, SMALL_INPUT_PX)
+    assert [list(given.shape) for given in model.inputs[:1]] == [[1, 3, 48, SMALL_INPUT_PX]]

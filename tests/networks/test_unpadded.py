@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from networks import unpadded
 from ocr.model_files import locate
-from ocr.recognizer import BEHIND, STEP, TRAINED_WIDTH, decode, fitted
+from ocr.recognizer import PX_PER_COLUMN, TRAILING_SPACE_PX, TRAINED_WIDTH_PX, decode_ctc, resize
 from runners.pipeline import best_classes, charset
 
 LINES = "x"  # the input in the models' files
@@ -31,14 +31,14 @@ def test_short_lines_read_as_if_they_were_padded(model: str) -> None:
     for text in ("7", "EUR", "4.50", "Total:", "2024-03-17", "Thank you!", "Table 12 / 4"):
         pixels = line(text)
         width = pixels.shape[1]
-        batch = np.zeros((2, 3, 48, TRAINED_WIDTH), dtype=np.float32)
-        batch[:, :, :, :width] = fitted(pixels, width)
+        batch = np.zeros((2, 3, 48, TRAINED_WIDTH_PX), dtype=np.float32)
+        batch[:, :, :, :width] = resize(pixels, width)
         (expected, _), (score, _) = best_classes(lambda lines: padded.run(None, {LINES: lines})[0], characters)(batch)
-        room = min(TRAINED_WIDTH, -(-(width + BEHIND) // STEP) * STEP)
+        room = min(TRAINED_WIDTH_PX, -(-(width + TRAILING_SPACE_PX) // PX_PER_COLUMN) * PX_PER_COLUMN)
         answer = own.run(None, {LINES: batch[..., :room], **unpadded.guides(path, 2, room)})[0]
-        found, sure = decode(characters, answer[1].argmax(axis=1), answer[1].max(axis=1))
+        found, sure = decode_ctc(characters, answer[1].argmax(axis=1), answer[1].max(axis=1))
         assert found == text
-        assert sure == pytest.approx(decode(characters, expected, score)[1], abs=0.03)
+        assert sure == pytest.approx(decode_ctc(characters, expected, score)[1], abs=0.03)
 
 
 @pytest.mark.parametrize("model", ["ppocrv6", "ppocrv4"])
@@ -49,14 +49,14 @@ def test_the_last_layer_is_a_network_of_its_own(model: str) -> None:
     whole = unpadded.rewrite(path)
     lines, classes = (onnxruntime.InferenceSession(part.SerializeToString()) for part in unpadded.split(whole))
     (columns,) = lines.run(None, given_)
-    assert columns.shape == (2, 96 // STEP, 120)
+    assert columns.shape == (2, 96 // PX_PER_COLUMN, 120)
     (found,) = classes.run(None, {classes.get_inputs()[0].name: columns})
     (expected,) = onnxruntime.InferenceSession(whole.SerializeToString()).run(None, given_)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("model", ["ppocrv6", "ppocrv4"])
-@pytest.mark.parametrize("width", [TRAINED_WIDTH, 512])
+@pytest.mark.parametrize("width", [TRAINED_WIDTH_PX, 512])
 def test_lines_that_lack_nothing_read_the_same(model: str, width: int) -> None:
     path = locate(model).recognizer
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, width)).astype(np.float32)

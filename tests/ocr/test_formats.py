@@ -28,7 +28,7 @@ def decoded(data: bytes, needed: int = 2000) -> Photo:
 
 
 def contrast(photo: Photo) -> float:
-    """How much the block differs from what is around it; it is 0 where nothing can be seen."""
+    """How much the block differs from its surroundings; 0 if nothing can be seen."""
     height, width = photo.pixels.shape[:2]
     block = photo.pixels[round(height * 0.12) : round(height * 0.38), round(width * 0.12) : round(width * 0.38)]
     around = photo.pixels[round(height * 0.6) :, round(width * 0.6) :]
@@ -37,7 +37,7 @@ def contrast(photo: Photo) -> float:
 
 @pytest.mark.parametrize("needed", [2000, 60])
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_on_it_can_be_seen(kind: str, needed: int) -> None:
+def test_every_kind_is_decoded_with_its_content(kind: str, needed: int) -> None:
     photo = decoded(KINDS[kind](picture()), needed)
     assert contrast(photo) > 180
     full = {"raw": (480, 320)}.get(kind, (240, 160))
@@ -49,17 +49,19 @@ def test_what_is_on_it_can_be_seen(kind: str, needed: int) -> None:
 @pytest.mark.parametrize(
     ("claimed", "size"), [((480, 320), (480, 320)), ((30000, 320), (240, 160)), ((9, 0), (240, 160))]
 )
-def test_the_size_of_a_raw_file_counts_if_the_preview_has_its_shape(
+def test_a_raw_files_own_size_counts_if_the_preview_has_its_shape(
     claimed: tuple[int, int], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jpeg = encoded(picture(), "JPEG")
-    monkeypatch.setattr(formats, "preview", lambda data: formats.Preview(jpeg, *claimed) if data == b"raw" else None)
+    monkeypatch.setattr(
+        formats, "extract_preview", lambda data: formats.Preview(jpeg, *claimed) if data == b"raw" else None
+    )
     photo = decoded(b"raw")
     assert (photo.width, photo.height) == size
 
 
 @pytest.mark.parametrize("make", [lambda image: encoded(image, "PNG"), lambda image: encoded(image, "JPEG")])
-def test_reduced_by_a_factor_it_is_the_same_picture(make: Callable[[Image.Image], bytes]) -> None:
+def test_a_reduced_picture_is_the_same_picture(make: Callable[[Image.Image], bytes]) -> None:
     image = Image.radial_gradient("L").resize((1994, 1282)).convert("RGB")
     small = decode(make(image), needed_side=400, max_pixels=10**7)
     assert max(small.pixels.shape) < 600
@@ -98,7 +100,7 @@ def test_a_raw_file_is_upright_too(orientation: int) -> None:
         ("html", "HTML"),
     ],
 )
-def test_what_is_no_photo_is_named_and_what_would_work(name: str, said: str) -> None:
+def test_a_file_that_is_no_photo_is_refused_with_its_type_and_what_would_work(name: str, said: str) -> None:
     with pytest.raises(UnreadablePhoto, match=f"{said}.*; whole JPEG, PNG, WebP, HEIC"):
         decoded(OTHERS[name])
 
@@ -107,7 +109,7 @@ CUT_KINDS = ["jpeg", "jpeg progressive", "jpeg grey", "jpeg cmyk", "png", "png p
 
 
 @pytest.mark.parametrize("kind", CUT_KINDS)
-def test_of_a_photo_that_is_cut_off_the_part_that_is_there_is_read(kind: str) -> None:
+def test_the_part_that_is_there_of_a_truncated_photo_is_read(kind: str) -> None:
     image = Image.effect_noise((240, 160), 60).convert("RGB")  # so that the file is long
     image.paste(picture().crop((0, 0, 240, 80)))
     whole = KINDS[kind](image)
@@ -117,14 +119,14 @@ def test_of_a_photo_that_is_cut_off_the_part_that_is_there_is_read(kind: str) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_cut_off_anywhere_it_is_read_or_refused(kind: str) -> None:
+def test_a_file_truncated_anywhere_is_read_or_refused(kind: str) -> None:
     whole = KINDS[kind](picture())
     for length in {*range(min(len(whole), 400)), *range(0, len(whole), max(1, len(whole) // 150))}:
         with contextlib.suppress(UnreadablePhoto):
             assert decoded(whole[:length], 60).pixels.size
 
 
-def test_of_a_photo_of_which_nothing_is_there_it_is_said() -> None:
+def test_a_photo_without_any_pixels_is_refused_as_broken() -> None:
     whole = KINDS["jpeg"](picture())
     start_of_scan = whole.index(b"\xff\xda")
     with pytest.raises(UnreadablePhoto, match="broken"):
@@ -132,7 +134,7 @@ def test_of_a_photo_of_which_nothing_is_there_it_is_said() -> None:
 
 
 @pytest.mark.parametrize(("kind", "length"), [("png", 60), ("gif", 100), ("heic", 1000)])
-def test_a_photo_of_which_only_the_head_is_there_is_broken_each_time(kind: str, length: int) -> None:
+def test_a_photo_of_which_only_the_head_is_there_is_refused_each_time(kind: str, length: int) -> None:
     for _ in range(2):
         with pytest.raises(UnreadablePhoto, match="broken"):
             decoded(KINDS[kind](picture())[:length])
@@ -151,7 +153,7 @@ def test_a_photo_of_which_only_the_head_is_there_is_broken_each_time(kind: str, 
         ("jpeg 2000", 153_600),
     ],
 )
-def test_what_needs_more_memory_may_have_fewer_pixels(kind: str, pixels: int) -> None:
+def test_formats_that_need_more_memory_may_have_fewer_pixels(kind: str, pixels: int) -> None:
     data = KINDS[kind](picture())
     assert decode(data, needed_side=100, max_pixels=pixels).width == 240
     with pytest.raises(UnreadablePhoto, match=r"240 x 160 pixels; up to 0\.038\d* megapixels"):
@@ -168,7 +170,7 @@ def test_gigantic_metadata_does_not_hide_a_picture() -> None:
     assert (photo.width, photo.height) == (240, 160)
 
 
-def test_nothing_is_warned_of_a_tiff_with_odd_tags() -> None:
+def test_a_tiff_with_odd_tags_causes_no_warning() -> None:
     file = b"II*\0" + struct.pack("<IHHHII", 8, 1, 262, 3, 5, 999) + bytes(4)  # what would be at 999 is not there
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")

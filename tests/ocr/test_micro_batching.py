@@ -10,14 +10,15 @@ import pytest
 
 from ocr.micro_batching import MicroBatcher
 from ocr.types import Pixels
+from tests.fakes.waiting import wait_until
 
 
 def crop(value: int) -> Pixels:
     return np.full((48, 100, 3), value, dtype=np.uint8)
 
 
-class Reads:
-    """A recognizer that says each crop's first value, once it is let go; it cannot read 13 among others."""
+class ValueRecognizer:
+    """Reads each crop's first value, once it is let go; a batch of more than two crops must not hold a 13."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -34,16 +35,15 @@ class Reads:
         return [(str(value), 1.0) for value in values]
 
 
-def read_at_once(reads: Reads, photos: list[list[int]]) -> list[list[tuple[str, float]]]:
-    """The first photo's lines are being read when the others come."""
-    together = MicroBatcher(reads)
+def recognize_at_once(recognizer: ValueRecognizer, photos: list[list[int]]) -> list[list[tuple[str, float]]]:
+    """The other photos' lines arrive while the first photo's are recognized."""
+    batcher = MicroBatcher(recognizer)
     with ThreadPoolExecutor(len(photos)) as pool:
-        first = pool.submit(together, [crop(value) for value in photos[0]])
-        assert reads.started.wait(10)
-        others = [pool.submit(together, [crop(value) for value in photo]) for photo in photos[1:]]
-        while len(together._gathered) < len(others):
-            pass
-        reads.go.set()
+        first = pool.submit(batcher, [crop(value) for value in photos[0]])
+        assert recognizer.started.wait(10)
+        others = [pool.submit(batcher, [crop(value) for value in photo]) for photo in photos[1:]]
+        wait_until(lambda: len(batcher._queue) == len(others))
+        recognizer.go.set()
         return [future.result() for future in (first, *others)]
 
 
@@ -51,25 +51,25 @@ def expected(photos: list[list[int]]) -> list[list[tuple[str, float]]]:
     return [[(str(value), 1.0) for value in photo] for photo in photos]
 
 
-def test_what_comes_while_a_batch_is_read_is_the_next_batch() -> None:
-    reads, photos = Reads(), [[1, 2], [3], [], [4, 5, 6]]
-    assert read_at_once(reads, photos) == expected(photos)
-    assert reads.batches == [2, 4]
+def test_lines_that_arrive_during_a_batch_are_the_next_batch() -> None:
+    recognizer, photos = ValueRecognizer(), [[1, 2], [3], [], [4, 5, 6]]
+    assert recognize_at_once(recognizer, photos) == expected(photos)
+    assert recognizer.batches == [2, 4]
 
 
-def test_what_cannot_be_read_together_is_read_photo_by_photo(caplog: pytest.LogCaptureFixture) -> None:
-    reads, photos = Reads(), [[1], [2, 3], [13], [4]]
-    with caplog.at_level(logging.ERROR, "mtphotos_ocr.together"):
-        assert read_at_once(reads, photos) == expected(photos)
-    assert sorted(reads.batches) == [1, 1, 1, 2, 4]
-    assert "3 photos could not be read together" in caplog.text
+def test_after_a_failed_batch_each_photo_is_read_alone(caplog: pytest.LogCaptureFixture) -> None:
+    recognizer, photos = ValueRecognizer(), [[1], [2, 3], [13], [4]]
+    with caplog.at_level(logging.ERROR, "mtphotos_ocr.micro_batching"):
+        assert recognize_at_once(recognizer, photos) == expected(photos)
+    assert sorted(recognizer.batches) == [1, 1, 1, 2, 4]
+    assert "the lines of 3 photos failed in one batch" in caplog.text
 
 
-def test_an_error_is_that_of_the_photo_alone() -> None:
-    reads = Reads()
-    reads.go.set()
-    together = MicroBatcher(reads)
+def test_the_error_of_a_photo_that_fails_alone_is_raised() -> None:
+    recognizer = ValueRecognizer()
+    recognizer.go.set()
+    batcher = MicroBatcher(recognizer)
     with pytest.raises(RuntimeError, match="out of memory"):
-        together([crop(1), crop(2), crop(13)])
-    assert together([crop(1)]) == [("1", 1.0)]
-    assert reads.batches == [3, 1]
+        batcher([crop(1), crop(2), crop(13)])
+    assert batcher([crop(1)]) == [("1", 1.0)]
+    assert recognizer.batches == [3, 1]

@@ -12,9 +12,9 @@ HEIGHT = 40
 def arc(
     start: float, end: float, radius: float = 200, *, round_ends: bool = False
 ) -> tuple[Polygon, NDArray[np.uint8]]:
-    """A band along a circle around (300, 300), by angles in degrees, and a picture whose grey levels tell the place.
+    """A band along a circle around (300, 300), between angles in degrees, and a picture whose colours give positions.
 
-    Blue says how far along the band a pixel is, green how far from its outer side, 0-250.
+    Blue is the position along the band, green the distance from its outer side, both 0-250.
     """
     y, x = np.mgrid[0:600, 0:600].astype(np.float32)
     angle = np.mod(np.degrees(np.arctan2(y - 300, x - 300)) - start, 360)
@@ -30,7 +30,7 @@ def arc(
 
 
 @pytest.mark.parametrize(("start", "end"), [(200, 340), (170, 370), (230, 310)])
-def test_an_arc_is_laid_straight_from_left_to_right(start: float, end: float) -> None:
+def test_an_arc_is_straightened_from_left_to_right(start: float, end: float) -> None:
     polygon, picture = arc(start, end)
     assert straightening.is_curved(polygon)
     band = geometry.crop(picture, polygon)
@@ -53,20 +53,20 @@ def test_round_ends_are_continued_at_full_height() -> None:
     assert abs(band.shape[0] - HEIGHT) <= 3
 
 
-def test_a_band_that_hangs_is_read_from_left_to_right_too() -> None:
-    polygon, picture = arc(30, 150)  # a smile: the angle grows from right to left
+def test_a_smile_is_read_from_left_to_right_too() -> None:
+    polygon, picture = arc(30, 150)  # the angle grows from right to left
     band = geometry.crop(picture, polygon).astype(float)
     assert band[:, 30, 0].mean() > band[:, -30, 0].mean()
     assert band[3, :, 1].mean() > band[-3, :, 1].mean()  # the inner side is the upper one
 
 
 def test_an_upright_arc_is_read_downwards() -> None:
-    polygon, picture = arc(120, 240)  # as the left half of a circle
+    polygon, picture = arc(120, 240)  # the left part of a circle
     band = geometry.crop(picture, polygon).astype(float)
     assert band[:, 30, 0].mean() > band[:, -30, 0].mean()  # the angle grows upwards
 
 
-def test_a_straight_outline_is_cut_out_as_its_rectangle() -> None:
+def test_a_straight_outline_is_cropped_as_its_rectangle() -> None:
     corners = geometry.corners((150, 100), (200, 40), 20)
     dense = np.concatenate(
         [np.linspace(a, b, 20, endpoint=False) for a, b in zip(corners, np.roll(corners, -1, 0), strict=True)]
@@ -78,7 +78,7 @@ def test_a_straight_outline_is_cut_out_as_its_rectangle() -> None:
     assert geometry.side_lengths(dense.astype(np.float32)) == pytest.approx((200, 40), abs=0.1)
 
 
-def test_what_is_no_band_takes_no_more_memory_than_it_has_pixels() -> None:
+def test_a_shape_that_is_no_band_takes_no_more_memory_than_twice_its_area() -> None:
     angles = np.radians(np.arange(0, 360, 1))
     star = np.stack([500 + 450 * np.cos(angles), 500 + 450 * np.sin(angles)], axis=1)
     star[::2] = 500 + (star[::2] - 500) / 20  # 180 thin rays

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ocr.formats import READABLE
+from ocr.formats import READABLE_FORMATS
 from tests.fakes.project import DATA, PICTURES, ROOT
 from tests.fakes.served import Served, environment, free_port
 
@@ -21,7 +21,7 @@ COMMANDS = {
     "bentoml_client.py": [sys.executable, str(EXAMPLES / "bentoml_client.py")],
     "folder.py": [sys.executable, str(EXAMPLES / "folder.py")],
 }
-NOT_A_PICTURE = f"no picture can be read from the file: what it is cannot be told; {READABLE}"
+NOT_A_PICTURE = f"no picture can be read from the file: what it is cannot be told; {READABLE_FORMATS}"
 
 
 def run(example: str, *arguments: Path | str, url: str, key: str) -> subprocess.CompletedProcess[str]:

@@ -212,7 +212,7 @@ def test_a_wrong_setting_is_one_line_too(tmp_path: Path) -> None:
         check=False,
     )
     assert ran.returncode == 1
-    assert "mtphotos-ocr cannot start: OCR_RUNNER: Input should be 'auto', 'openvino'" in ran.stderr
+    assert "mtphotos-ocr cannot start: change OCR_RUNNER: it must be 'auto', 'openvino'" in ran.stderr
     assert "Traceback" not in ran.stdout + ran.stderr
 
 
