@@ -13,7 +13,7 @@ from ocr.errors import FAILED, NO_MEMORY, OcrError, RunnerUnavailable, Unreadabl
 from ocr.types import TextLine
 from options import options
 from runners.base import Runner
-from runners.registry import RUNNERS, candidates, make
+from runners.registry import RUNNERS, find_candidates, make
 from settings import Settings
 from worker.pixel_budget import PixelBudget, pixels
 
@@ -76,11 +76,11 @@ class Loaded:
         """Load the chosen runner, or with `auto` the first that can be loaded; raises RunnerUnavailable."""
         wanted = options(settings)
         everything = replace(wanted, limits=replace(wanted.limits, min_score=0))  # each request has its own least score
-        names = candidates(settings.ocr_runner, wanted)
+        names = find_candidates(settings.ocr_runner, wanted)
         for name in names:
             entry = RUNNERS[name]
             try:
-                runner = make(entry.runner, replace(everything, model=entry.model(wanted)))
+                runner = make(entry.runner, replace(everything, model=entry.choose_model(wanted)))
                 runner.load()
             except Exception:
                 log.exception("%s cannot be loaded", name)

@@ -13,14 +13,14 @@ from networks import blank_skipping, early_exit, early_exit_openvino, int8, open
 from ocr.line_packing import WIDTHS, PackedLineRecognizer
 from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Pixels, Recognize
 from runners.base import Options
-from runners.pipeline import OpenRecognizer, PipelineRunner, charset
+from runners.pipeline import PipelineRunner, RecognizerNetwork, read_charset
 
 DETECTOR_CACHE = {"CPU_RUNTIME_CACHE_CAPACITY": 600}
-"""OpenVINO keeps what it prepared for a shape, to be faster the second time: 3 MB. This is room for a dozen or more."""
+"""OpenVINO keeps what it prepared for a shape, 3 MB, to be faster the second time: room for a dozen shapes or more."""
 
 
 class OpenVinoRunner(PipelineRunner):
-    """OpenVINO's CPU device, in int8 where that pays."""
+    """OpenVINO's CPU device, in int8 where that is faster."""
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -30,11 +30,17 @@ class OpenVinoRunner(PipelineRunner):
         super().load()
         self.device = self._core.get_property("CPU", "FULL_DEVICE_NAME")
 
-    def open_detector(self, path: Path) -> DetectorNetwork:
-        model = openvino_rewrites.fuse_squeeze_excitation(
-            openvino_rewrites.replace_transposed_convolutions(self._read(path))
+    def load_detector_network(self, path: Path) -> DetectorNetwork:
+        model = self._read(path)
+        plane = early_exit.plane(path)
+        self.record_optimisations(
+            {
+                "quarter-size detector head": openvino_rewrites.replace_transposed_convolutions(model),
+                "fused squeeze-and-excitation": openvino_rewrites.fuse_squeeze_excitation(model),
+                "early exit": plane is not None,
+            }
         )
-        if plane := early_exit.plane(path):
+        if plane:
             model = early_exit_openvino.add_early_exit(model, plane)
         build = PrePostProcessor(model)
         build.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
@@ -49,47 +55,53 @@ class OpenVinoRunner(PipelineRunner):
 
         return network
 
-    def recognizer(self, path: Path) -> Recognize:
-        if not padding.known(path):
-            return super().recognizer(path)
+    def load_recognizer(self, path: Path) -> Recognize:
+        if not padding.is_known(path):
+            return super().load_recognizer(path)
         model = self._read(path)
-        characters = _charset(model)
-        classes = blank_skipping.skipping(
-            self._classes(openvino_rewrites.split(model.clone())[1], characters), blank_skipping.plane(path)
+        self.record_optimisations({"packed lines": True, "blank skipping": True})
+        charset = _read_charset(model)
+        classes = blank_skipping.skip_blanks(
+            self._pick_best_classes(openvino_rewrites.split_last_layer(model.clone())[1], charset),
+            blank_skipping.read_plane(path),
         )
         with ThreadPoolExecutor() as pool:  # each takes one core
-            opened = pool.map(lambda width: self._open_rows(model, path, width), WIDTHS)
-            networks = dict(zip(WIDTHS, opened, strict=True))
+            requests = pool.map(lambda width: self._compile_packed(model, path, width), WIDTHS)
+            networks = dict(zip(WIDTHS, requests, strict=True))
 
-        def network(row: NDArray[np.float32], lines: Sequence[slice]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-            width = row.shape[3]
-            guides = packed_lines.guides(lines, width)
+        def network(
+            packed: NDArray[np.float32], lines: Sequence[slice]
+        ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            width = packed.shape[3]
+            line_masks = packed_lines.make_line_masks(lines, width)
             with self._cores:
-                columns = networks[width].infer([row, *guides], share_inputs=True)[0]
+                columns = networks[width].infer([packed, *line_masks], share_inputs=True)[0]
                 (best,), (probability,) = classes(columns)
             return best, probability
 
-        return PackedLineRecognizer(network, characters)
+        return PackedLineRecognizer(network, charset)
 
-    def _open_rows(self, model: openvino.Model, path: Path, width: int) -> openvino.InferRequest:
+    def _compile_packed(self, model: openvino.Model, path: Path, width: int) -> openvino.InferRequest:
         model = model.clone()  # with the same weights in memory
         packed_lines.rewrite(model, path, width)
-        return self._compile(openvino_rewrites.split(model)[0])
+        return self._compile(openvino_rewrites.split_last_layer(model)[0])
 
-    def open_recognizer(self, path: Path) -> OpenRecognizer:
+    def load_recognizer_network(self, path: Path) -> RecognizerNetwork:
         model = self._read(path)
-        characters = _charset(model)
-        classes = self._classes(model, characters)
+        charset = _read_charset(model)
+        classes = self._pick_best_classes(model, charset)
 
         def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             with self._cores:
                 return classes(batch)
 
-        return OpenRecognizer(network, characters)
+        return RecognizerNetwork(network, charset)
 
-    def _classes(self, model: openvino.Model, characters: Sequence[str]) -> BestClasses:
+    def _pick_best_classes(self, model: openvino.Model, charset: Sequence[str]) -> BestClasses:
         """The best classes that a recognizer or its last layer finds; one call at a time."""
-        request = self._compile(openvino_rewrites.best_classes(model, characters))
+        picking, favours_spaces = openvino_rewrites.pick_best_classes(model, charset)
+        self.record_optimisations({"space prior": favours_spaces})
+        request = self._compile(picking)
 
         def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             result = request.infer({0: batch}, share_inputs=True)
@@ -98,11 +110,15 @@ class OpenVinoRunner(PipelineRunner):
         return network
 
     def _read(self, path: Path) -> openvino.Model:
-        model = openvino_rewrites.prune_channels(self._core.read_model(path))
-        if int8.pays():
-            int8.quantize(model, path)
-        if self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.f32:
-            openvino_rewrites.replace_concatenations(model)
+        model = self._core.read_model(path)
+        in_float32 = self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.f32
+        self.record_optimisations(
+            {
+                "pruned channels": openvino_rewrites.prune_channels(model),
+                "int8": int8.is_faster() and int8.quantize(model, path),
+                "summed convolutions": in_float32 and openvino_rewrites.replace_concatenations(model),
+            }
+        )
         return model
 
     def _compile(self, model: openvino.Model, config: Mapping[str, int] = {}) -> openvino.InferRequest:
@@ -113,8 +129,8 @@ class OpenVinoRunner(PipelineRunner):
         return compiled.create_infer_request()
 
 
-def _charset(model: openvino.Model) -> Sequence[str]:
+def _read_charset(model: openvino.Model) -> Sequence[str]:
     # ONNX metadata of OpenVINO's frontend: a map without get(), only there if the file has any
     info = model.get_rt_info()
     metadata = info["framework"] if "framework" in info else {}  # noqa: SIM401
-    return charset({key: metadata[key].value for key in metadata})
+    return read_charset({key: metadata[key].value for key in metadata})

@@ -1,8 +1,8 @@
-"""The runners that are our own pipeline on an engine for neural networks."""
+"""Runners that read with our own pipeline, on an engine for neural networks."""
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -21,24 +21,27 @@ from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Reading, Rec
 from runners.base import Options
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""One pass of a network over a batch. As safe as what is made of it (ocr.types)."""
+"""One pass of a network over a batch. As thread-safe as what is made of it (ocr.types)."""
 
 Outputs = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
-"""The same, of a network with several outputs."""
+"""The same for a network with several outputs."""
 
 
-class OpenRecognizer(NamedTuple):
-    """A recognizer's network, and its characters."""
+class RecognizerNetwork(NamedTuple):
+    """A recognizer's network and its characters."""
 
-    network: BestClasses
+    best_classes: BestClasses
+    """One pass of the network."""
     charset: Sequence[str]
+    """Class i is charset[i - 1], the last one the space; class 0 is CTC's blank."""
 
 
 class PipelineRunner(ABC):
-    """A runner of ocr.Pipeline: subclasses bring the engine that its networks run on, and say which files it takes."""
+    """A runner of ocr.Pipeline; a subclass brings the engine of the networks and says which files the engine reads."""
 
     form: ClassVar[Form] = ONNX
     device = "CPU"
+    optimisations: tuple[str, ...] = ()
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -46,29 +49,34 @@ class PipelineRunner(ABC):
         self._cores = Lock()  # a network uses all of them: two at a time are slower than one after the other
 
     @abstractmethod
-    def open_detector(self, path: Path) -> DetectorNetwork:
-        """A detector's network from its file."""
+    def load_detector_network(self, path: Path) -> DetectorNetwork:
+        """Load a detector's network from its file."""
 
     @abstractmethod
-    def open_recognizer(self, path: Path) -> OpenRecognizer:
-        """A recognizer's network from its file."""
+    def load_recognizer_network(self, path: Path) -> RecognizerNetwork:
+        """Load a recognizer's network from its file."""
 
     def load(self) -> None:
-        self._pipeline = self.pipeline()
+        self._pipeline = self.load_pipeline()
 
-    def pipeline(self) -> Pipeline | DetectionPipeline:
-        """What photos are read with, its networks loaded."""
+    def load_pipeline(self) -> Pipeline | DetectionPipeline:
+        """Load the networks and make the pipeline that reads photos."""
         files = locate(self._options.model, self._options.model_dir, self.form)
-        detector = cache(lambda path: Detector(self.open_detector(path)))  # mostly one for both
+        detector = cache(lambda path: Detector(self.load_detector_network(path)))  # mostly one for both
         glancer = detector(files.glancer) if files.glancer else None
         finder = Search(detector(files.detector), self._options.limits, glancer)
         finder.warm_up()
-        return Pipeline(finder, self.recognizer(files.recognizer), self._options.limits)
+        return Pipeline(finder, self.load_recognizer(files.recognizer), self._options.limits)
 
-    def recognizer(self, path: Path) -> Recognize:
-        """The recognizer of a file."""
-        opened = self.open_recognizer(path)
-        return Recognizer(opened.network, opened.charset)
+    def load_recognizer(self, path: Path) -> Recognize:
+        """Load a recognizer from its file."""
+        network = self.load_recognizer_network(path)
+        return Recognizer(network.best_classes, network.charset)
+
+    def record_optimisations(self, applied: Mapping[str, bool]) -> None:
+        """Add those that were applied to a network, in their order, to `optimisations`."""
+        names = [name for name, was_applied in applied.items() if was_applied]
+        self.optimisations = tuple(dict.fromkeys([*self.optimisations, *names]))
 
     def read(self, photo: bytes) -> Reading:
         if self._pipeline is None:
@@ -79,26 +87,26 @@ class PipelineRunner(ABC):
         self._pipeline = None
 
 
-def look(network: Outputs) -> DetectorNetwork:
-    """A detector of a network from (1, 3, H, W) to what DetectorOutput has, (1, 1, H, W) and (1, 1, h, w)."""
+def make_detector_network(network: Outputs) -> DetectorNetwork:
+    """A DetectorNetwork from a network of (1, 3, H, W) that gives what DetectorOutput has, as (1, 1, H, W) each."""
     return lambda pixels: DetectorOutput(*(values[0, 0] for values in network(planes(pixels)[np.newaxis])))
 
 
-def best_classes(network: Network, charset: Sequence[str]) -> BestClasses:
-    """A recognizer's network of one that gives the probabilities of all classes, (N, T, C); spaces are favoured."""
+def pick_best_classes(network: Network, charset: Sequence[str]) -> BestClasses:
+    """BestClasses from a network that gives the probabilities of all classes, (N, T, C); spaces are favoured."""
 
-    def best(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def best_classes(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         odds = network(batch)
-        spaces = odds[..., len(charset) : len(charset) + 1]  # a network of the user's may have no such class
+        spaces = odds[..., len(charset) : len(charset) + 1]  # empty if the user's own network has no such class
         total = 1 + spaces.sum(axis=2) * np.float32(math.expm1(SPACE))
         spaces *= np.float32(math.exp(SPACE))
-        classes = odds.argmax(axis=2)
-        return classes, np.take_along_axis(odds, classes[..., np.newaxis], axis=2)[..., 0] / total
+        best = odds.argmax(axis=2)
+        return best, np.take_along_axis(odds, best[..., np.newaxis], axis=2)[..., 0] / total
 
-    return best
+    return best_classes
 
 
-def charset(metadata: dict[str, str]) -> Sequence[str]:
+def read_charset(metadata: dict[str, str]) -> Sequence[str]:
     """The characters of a PP-OCR recognizer: a line each in its file's metadata, then the space.
 
     Raises:

@@ -63,7 +63,7 @@ class WorkerProcess:
             RunnerUnavailable: the runner cannot be loaded here.
         """
         entry = RUNNERS[runner]
-        wanted = replace(options, model=entry.model(options))
+        wanted = replace(options, model=entry.choose_model(options))
         job = json.dumps({"runner": entry.runner, "options": asdict(wanted)}, default=str)
         pairs: list[tuple[socket.socket, socket.socket]] = []
         try:

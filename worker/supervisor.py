@@ -78,7 +78,7 @@ class Supervisor:
     @property
     def model(self) -> str:
         """The model that it reads with."""
-        return RUNNERS[self.chosen].reads_with(self._options)
+        return RUNNERS[self.chosen].describe_model(self._options)
 
     @property
     def process(self) -> WorkerProcess | None:
