@@ -88,9 +88,8 @@ def measure_ranges(path: Path, batches: list[Batch], *, unshared: bool) -> dict[
     over_map = np.array([0, 2, 3])
     values = [node.input_value(0) for node in nodes]
     kinds = (ops.reduce_min, ops.reduce_max, ops.reduce_mean)
-    run = compiled(
-        openvino.Model([kind(value, over_map) for value in values for kind in kinds], model.get_parameters())
-    )
+    outputs = [kind(value, over_map) for value in values for kind in kinds]
+    run = compiled(openvino.Model(outputs, model.get_parameters()))
     found = list(zip(*(run(batch) for batch in batches), strict=True))
     pixels = [batch.shape[2] * batch.shape[3] for batch in batches]
     return {
@@ -156,7 +155,7 @@ def record_columns(model: str, folder: Path) -> tuple[NDArray[np.float32], NDArr
     return np.concatenate(given), np.concatenate(blank)
 
 
-def fit_blank_plane(columns: NDArray[np.float32], blank: NDArray[np.bool_]) -> NDArray[np.float64]:
+def fit_plane(columns: NDArray[np.float32], blank: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The plane between blank columns (positive) and others, moved until few of the others are on the wrong side."""
     plane = -logistic.plane(columns, ~blank, TEXT_WEIGHT)
     plane[-1] -= np.quantile(columns[~blank] @ plane[:-1] + plane[-1], 1 - MAX_TEXT_SKIPPED_SHARE)
@@ -181,10 +180,7 @@ def main() -> None:
     _write(early_exit.FILE, {fingerprint(detector): early_exit_fitting.fitted(detector, folder)._asdict()})
     _write(
         blank_skipping.FILE,
-        {
-            fingerprint(locate(model).recognizer): rounded(fit_blank_plane(*record_columns(model, folder)))
-            for model in MODELS
-        },
+        {fingerprint(locate(model).recognizer): rounded(fit_plane(*record_columns(model, folder))) for model in MODELS},
     )
 
 

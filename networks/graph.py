@@ -73,13 +73,11 @@ class Graph:
         """Insert a chain of operations, each a kind and its further inputs, between a value and its consumers."""
         consumers = [node for node in self._graph.node if value in node.input]
         producer = next(node for node in self._graph.node if value in node.output)
-        place = list(self._graph.node).index(producer) + 1
         last = value
-        for kind, *others in operations:
+        for place, (kind, *others) in enumerate(operations, list(self._graph.node).index(producer) + 1):
             node = helper.make_node(kind, [last, *others], [f"{last}.{kind}"], **attributes)
             last = node.output[0]
             self._graph.node.insert(place, node)
-            place += 1
         for node in consumers:
             node.input[:] = [last if name == value else name for name in node.input]
 

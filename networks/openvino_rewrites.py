@@ -5,7 +5,7 @@ Each rewrite changes the model that it is given and returns whether it found any
 
 import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -58,13 +58,8 @@ def replace_transposed_convolutions(model: openvino.Model) -> bool:
         blocks[:, outer, outer] = second.weights.reshape(4, channels)
     # depth_to_space takes the rows of the 4 x 4 block first: row 2 * outer + inner, and columns likewise
     weights = blocks.reshape(2, 2, 2, 2, 4 * channels).transpose(2, 0, 3, 1, 4).reshape(16, 4 * channels)
-    quarter = ops.relu(
-        _convolve(
-            transposed[0].input_value(0),
-            first.weights.transpose(1, 2, 0, 3).reshape(4 * channels, -1),
-            np.tile(first.bias, 4),
-        )
-    )
+    inner_weights = first.weights.transpose(1, 2, 0, 3).reshape(4 * channels, -1)
+    quarter = ops.relu(_convolve(transposed[0].input_value(0), inner_weights, np.tile(first.bias, 4)))
     probability = ops.sigmoid(_convolve(quarter.output(0), weights, np.tile(second.bias, 16)))
     redirect(second.end.get_target_inputs(), ops.depth_to_space(probability, "blocks_first", 4))
     model.validate_nodes_and_infer_types()
@@ -73,18 +68,7 @@ def replace_transposed_convolutions(model: openvino.Model) -> bool:
 
 def fuse_squeeze_excitation(model: openvino.Model) -> bool:
     """Make a detector compute x * (1 + g) instead of x + x * g, where g is a gate for each channel of a map x."""
-    fused = False
-    for node in model.get_ordered_ops():
-        if node.get_type_name() == "Add":
-            sides = [origin(value) for value in node.input_values()]
-            for features, product in (sides, sides[::-1]):
-                gate = _find_gate(features, product.get_node())
-                if gate is not None:
-                    redirect(node.output(0).get_target_inputs(), ops.multiply(features, ops.add(gate, np.float32(1))))
-                    fused = True
-                    break
-    model.validate_nodes_and_infer_types()
-    return fused
+    return _rewrite_each(model, "Add", _fuse_gate)
 
 
 def prune_channels(model: openvino.Model) -> bool:
@@ -93,13 +77,36 @@ def prune_channels(model: openvino.Model) -> bool:
     Where training shrinks weights that are of no use, they vanish: five in eight of the channels inside the last stage
     of PP-OCRv6's detector have none left.
     """
-    pruned = False
+    return _rewrite_each(model, "Convolution", _drop_pruned_channels)
+
+
+def replace_concatenations(model: openvino.Model) -> bool:
+    """Replace convolutions of several concatenated maps by the sum of a convolution of each.
+
+    Concatenating the maps takes as much memory once more. For float32 only: the sums are rounded once more, too.
+    """
+    return _rewrite_each(model, "Convolution", _add_up)
+
+
+def _rewrite_each(model: openvino.Model, kind: str, rewrite: Callable[[openvino.Node], bool]) -> bool:
+    """Rewrite all operations of a kind; `rewrite` returns False or raises ValueError if it does not fit one."""
+    changed = False
     for node in model.get_ordered_ops():
-        if node.get_type_name() == "Convolution":
-            with suppress(ValueError):  # not of that kind
-                pruned |= _drop_pruned_channels(node)
+        if node.get_type_name() == kind:
+            with suppress(ValueError):
+                changed |= rewrite(node)
     model.validate_nodes_and_infer_types()
-    return pruned
+    return changed
+
+
+def _fuse_gate(total: openvino.Node) -> bool:
+    sides = [origin(value) for value in total.input_values()]
+    for features, product in (sides, sides[::-1]):
+        gate = _find_gate(features, product.get_node())
+        if gate is not None:
+            redirect(total.output(0).get_target_inputs(), ops.multiply(features, ops.add(gate, np.float32(1))))
+            return True
+    return False
 
 
 def _drop_pruned_channels(first: openvino.Node) -> bool:
@@ -138,29 +145,15 @@ def _find_next_convolution(biased: openvino.Node) -> openvino.Node:
     return end
 
 
-def replace_concatenations(model: openvino.Model) -> bool:
-    """Replace convolutions of several concatenated maps by the sum of a convolution of each.
-
-    Concatenating the maps takes as much memory once more. For float32 only: the sums are rounded once more, too.
-    """
-    replaced = False
-    for node in model.get_ordered_ops():
-        if node.get_type_name() == "Convolution":
-            maps = origin(node.input_value(0)).get_node()
-            if maps.get_type_name() == "Concat" and maps.get_attributes()["axis"] == 1:
-                with suppress(ValueError):  # not of that kind
-                    _add_up(node, maps.input_values())
-                    replaced = True
-    model.validate_nodes_and_infer_types()
-    return replaced
-
-
-def _add_up(node: openvino.Node, maps: Sequence[openvino.Output]) -> None:
-    """Replace a convolution of concatenated maps by the sum of a convolution of each; ValueError if that is slower."""
-    kernels = _read_constant(node.input(1))
+def _add_up(node: openvino.Node) -> bool:
+    """Replace a convolution of concatenated maps by the sum of a convolution of each."""
+    joined = origin(node.input_value(0)).get_node()
+    if joined.get_type_name() != "Concat" or joined.get_attributes()["axis"] != 1:
+        return False
+    maps, kernels = joined.input_values(), _read_constant(node.input(1))
     depths = [features.get_partial_shape()[1] for features in maps]
     if len(maps) > MAX_MAPS or any(depth.is_dynamic for depth in depths):
-        raise ValueError("too many maps, or of unknown depth")
+        return False
     ends = np.cumsum([depth.get_length() for depth in depths])
     names = ("strides", "pads_begin", "pads_end", "dilations", "auto_pad")
     attributes = {name: node.get_attributes()[name] for name in names}
@@ -169,6 +162,7 @@ def _add_up(node: openvino.Node, maps: Sequence[openvino.Output]) -> None:
         for features, kernel in zip(maps, np.split(kernels, ends[:-1], axis=1), strict=True)
     ]
     redirect(node.output(0).get_target_inputs(), functools.reduce(ops.add, sums))
+    return True
 
 
 def _find_gate(features: openvino.Output, product: openvino.Node) -> openvino.Output | None:
@@ -177,9 +171,8 @@ def _find_gate(features: openvino.Output, product: openvino.Node) -> openvino.Ou
         return None
     factors = [origin(value) for value in product.input_values()]
     gates = [factor for factor in factors if factor != features]
-    if len(gates) != 1 or gates[0].get_partial_shape().rank != 4:
-        return None
-    return gates[0] if is_pixel(gates[0]) else None
+    fits = len(gates) == 1 and gates[0].get_partial_shape().rank == 4 and is_pixel(gates[0])
+    return gates[0] if fits else None
 
 
 def is_pixel(value: openvino.Output) -> bool:
@@ -196,9 +189,8 @@ def origin(value: openvino.Output) -> openvino.Output:
 
 def _convolve(value: openvino.Output, weights: Array, bias: Array) -> openvino.Node:
     kernel = ops.constant(np.ascontiguousarray(weights[:, :, np.newaxis, np.newaxis]))
-    return ops.add(
-        ops.convolution(value, kernel, [1, 1], [0, 0], [0, 0], [1, 1]), ops.constant(bias.reshape(1, -1, 1, 1))
-    )
+    convolved = ops.convolution(value, kernel, [1, 1], [0, 0], [0, 0], [1, 1])
+    return ops.add(convolved, ops.constant(bias.reshape(1, -1, 1, 1)))
 
 
 def _read_doubling(node: openvino.Node) -> _Doubling:
@@ -243,10 +235,8 @@ def split_last_layer(model: openvino.Model) -> tuple[openvino.Model, openvino.Mo
     if product.get_attributes()["transpose_a"]:
         columns = ops.transpose(columns, np.array([0, 2, 1])).output(0)
     given = ops.parameter([1, -1, columns.get_partial_shape()[2].get_length()], np.float32)
-    redirect(
-        product.output(0).get_target_inputs(),
-        ops.matmul(given, weights, transpose_a=False, transpose_b=product.get_attributes()["transpose_b"]),
-    )
+    last = ops.matmul(given, weights, transpose_a=False, transpose_b=product.get_attributes()["transpose_b"])
+    redirect(product.output(0).get_target_inputs(), last)
     lines = openvino.Model([columns], model.get_parameters())
     classes = openvino.Model([result.input_value(0) for result in model.get_results()], [given])
     classes.validate_nodes_and_infer_types()

@@ -8,7 +8,7 @@ and attention hardly depends on the text, so it is a constant per channel (docs/
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ def rewrite(model: openvino.Model, path: Path, width: int) -> None:
         for shape in ([cells, slots], [slots, cells], [1, 1, slots], [1, 1, columns + slots, columns + slots])
     )
     model.add_parameters([mean_weights, line_to_column, padding_share, attention_mask])
-    _mask_gaps(find_depthwise_convolutions(model), line_to_column)
+    _mask_gaps(model, line_to_column)
     for node, mean in zip(find_pools(model), means, strict=True):
         features = node.input_value(0)
         height = features.get_partial_shape()[2].get_length()
@@ -51,7 +51,7 @@ def rewrite(model: openvino.Model, path: Path, width: int) -> None:
     cut = [np.array([value]) for value in (0, columns, 1, 1)]
     redirect(last.get_target_inputs(), ops.slice(last, *cut))
     model.validate_nodes_and_infer_types()
-    for node in find_attentions(model):
+    for node in _find_nodes(model, "Softmax", rank=4):  # the attentions, (1, heads, T, T)
         node.input(0).replace_source_output(ops.add(node.input_value(0), attention_mask).output(0))
 
 
@@ -84,40 +84,31 @@ def make_line_masks(lines: Sequence[slice], width: int) -> tuple[Array, Array, A
 
 def find_pools(model: openvino.Model) -> Sequence[openvino.Node]:
     """The means over a whole feature map."""
-    return [node for node in _find_means(model) if node.get_output_partial_shape(0).rank.get_length() == 4]
+    return _find_nodes(model, "ReduceMean", rank=4)
 
 
 def find_tokens(model: openvino.Model) -> tuple[openvino.Output, openvino.Output]:
     """The columns as they enter the transformer, (1, T, C), and as they leave its last norm."""
-    first, *_, last = (node for node in _find_means(model) if node.get_output_partial_shape(0).rank.get_length() == 3)
+    first, *_, last = _find_nodes(model, "ReduceMean", rank=3)
     for _ in ("Add", "Sqrt", "Divide", "Multiply", "Add"):  # from the mean of squares to the norm
         last = _find_only_user(last)
     return origin(first.input_value(0)), last.output(0)
 
 
-def find_attentions(model: openvino.Model) -> Sequence[openvino.Node]:
-    """The softmax of each attention, (1, heads, T, T)."""
-    nodes = (node for node in model.get_ordered_ops() if node.get_type_name() == "Softmax")
-    return [node for node in nodes if node.get_output_partial_shape(0).rank.get_length() == 4]
+def _find_nodes(model: openvino.Model, kind: str, *, rank: int) -> Sequence[openvino.Node]:
+    nodes = (node for node in model.get_ordered_ops() if node.get_type_name() == kind)
+    return [node for node in nodes if node.get_output_partial_shape(0).rank.get_length() == rank]
 
 
-def find_depthwise_convolutions(model: openvino.Model) -> Sequence[openvino.Node]:
-    """The depthwise convolutions over feature maps, by which a column sees its neighbours."""
-    nodes = (node for node in model.get_ordered_ops() if node.get_type_name() == "GroupConvolution")
-    return [node for node in nodes if node.get_output_partial_shape(0)[2].get_length() > 1]
-
-
-def _find_means(model: openvino.Model) -> Iterable[openvino.Node]:
-    return (node for node in model.get_ordered_ops() if node.get_type_name() == "ReduceMean")
-
-
-def _mask_gaps(convolutions: Iterable[openvino.Node], line_to_column: openvino.Node) -> None:
-    """Give convolutions zeros where there is no line."""
+def _mask_gaps(model: openvino.Model, line_to_column: openvino.Node) -> None:
+    """Give zeros, where there is no line, to the depthwise convolutions by which a column sees its neighbours."""
     cells = line_to_column.get_output_partial_shape(0)[1].get_length()
     inside = ops.reshape(ops.reduce_max(line_to_column, np.array([0])), np.array([cells, 1]), special_zero=False)
     masks: dict[int, openvino.Node] = {}  # by the width of the feature map
-    for node in convolutions:
+    for node in _find_nodes(model, "GroupConvolution", rank=4):
         features = node.input_value(0)
+        if node.get_output_partial_shape(0)[2].get_length() == 1:  # over columns, not over a feature map
+            continue
         width = features.get_partial_shape()[3].get_length()
         if width not in masks:
             repeated = ops.broadcast(inside, np.array([cells, width // cells]))

@@ -63,19 +63,18 @@ class CudaRunner(CardRunner):
             raise RunnerUnavailable("PaddlePaddle cannot find cuDNN: make setup TARGET=cuda installs the one it needs")
 
     def load_detector_network(self, path: Path) -> DetectorNetwork:
-        network = self._load_network(path)
-        return make_detector_network(lambda batch: [network(batch)])
+        return make_detector_network(self._load_network(path))
 
     def load_recognizer_network(self, path: Path) -> RecognizerNetwork:
         network = self._load_network(path)
         charset = read_charset(path)
-        classes = network(np.zeros((1, 3, HEIGHT, TRAINED_WIDTH), np.float32)).shape[2]
+        classes = network(np.zeros((1, 3, HEIGHT, TRAINED_WIDTH), np.float32))[0].shape[2]
         if classes != len(charset) + 1:
             raise RunnerUnavailable(
                 f"{path.parent} knows {classes - 1} characters, its dictionary has {len(charset)}: "
                 "put its own beside it as characters.txt, a character a line"
             )
-        self.record_optimisations({"space prior": True})
+        self.record("space prior")
         return RecognizerNetwork(pick_best_classes(network, charset), charset)
 
     def _load_network(self, path: Path) -> Network:
@@ -84,14 +83,14 @@ class CudaRunner(CardRunner):
         result = predictor.get_output_handle(predictor.get_output_names()[0])
         lock = self._cores if self.card is None else Lock()  # on a card, two networks may run at once
 
-        def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        def network(batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
             with lock:
                 given.copy_from_cpu(np.ascontiguousarray(batch))
                 predictor.run()
                 computed = result.copy_to_cpu()
                 if self.card is None:
                     predictor.try_shrink_memory()  # 1.05 GB instead of 1.36 on labelled photos
-                return computed  # type: ignore[no-any-return]
+                return [computed]
 
         return network
 

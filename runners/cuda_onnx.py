@@ -24,7 +24,7 @@ class CudaOnnxRunner(CardRunner, OnnxRunner):
 
     def load_detector_network(self, path: Path) -> DetectorNetwork:
         # as it is in the file: what pays on a card was not measured
-        return make_detector_network(self.make_outputs(self.load_session(path)))
+        return make_detector_network(self.make_network(self.load_session(path)))
 
     def load_session(self, model: Path | bytes) -> onnxruntime.InferenceSession:
         if self.card is None:

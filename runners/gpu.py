@@ -22,7 +22,6 @@ class CardRunner(PipelineRunner):
         """The number of the card; None on the CPU."""
 
     def load_recognizer(self, path: Path) -> Recognize:
-        network = self.load_recognizer_network(path)
         # alike=0: or how a line is read would depend on the lines of other photos in its batch
         widest = WIDEST_BATCH if self.card is None else FULL_BATCH_PX
-        return MicroBatcher(Recognizer(network.best_classes, network.charset, widest=widest, alike=0))
+        return MicroBatcher(Recognizer(*self.load_recognizer_network(path), widest=widest, alike=0))

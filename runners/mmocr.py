@@ -68,11 +68,9 @@ class MmocrRunner(MmocrOnnxRunner):
 
         return recognize
 
-    def _open(self, inferencer: Callable[..., Any], part: str) -> Any:
+    def _open(self, kind: Callable[..., Any], part: str) -> Any:
         config = find_own_config(self._options.mmocr.get(f"{part}_config")) or self.get_file(f"{part}_config")
-        return open_inferencer(
-            inferencer, config, self.get_file(f"{part}_weights"), choose_device(self._options.device)
-        )
+        return open_inferencer(kind, config, self.get_file(f"{part}_weights"), choose_device(self._options.device))
 
 
 def find_own_config(name: str | None) -> Path | None:
@@ -171,7 +169,7 @@ class _Inert:
         pass
 
 
-class _WeightsUnpickler(pickle.Unpickler):
+class _Unpickler(pickle.Unpickler):
     """Unpickles tensors and what holds them; anything else could be code of the file's choice."""
 
     def find_class(self, module: str, name: str) -> Any:
@@ -179,8 +177,6 @@ class _WeightsUnpickler(pickle.Unpickler):
 
 
 _PICKLE = SimpleNamespace(
-    __name__="weights",
-    Unpickler=_WeightsUnpickler,
-    load=lambda file, **options: _WeightsUnpickler(file, **options).load(),
+    __name__="weights", Unpickler=_Unpickler, load=lambda file, **options: _Unpickler(file, **options).load()
 )
 """Replaces the module pickle."""

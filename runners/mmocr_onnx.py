@@ -34,7 +34,7 @@ class MmocrOnnxRunner(OnnxRunner):
         except (KeyError, ValueError, TypeError):
             raise RunnerUnavailable("MMOCR_DET_ONNX is no file that python -m runners.mmocr_export made") from None
         network = self.make_network(session)
-        return MmocrDetector(lambda pixels: network(pixels[None])[0], recipe)
+        return MmocrDetector(lambda pixels: network(pixels[None])[0][0], recipe)
 
     def load_mmocr_recognizer(self) -> Recognize:
         """Load MMOCR's recognizer."""

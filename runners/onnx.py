@@ -10,15 +10,8 @@ from numpy.typing import NDArray
 from networks import blank_skipping, early_exit, padding
 from ocr.recognizer import UnpaddedRecognizer
 from ocr.types import BestClasses, DetectorNetwork, Recognize
-from runners.pipeline import (
-    Network,
-    Outputs,
-    PipelineRunner,
-    RecognizerNetwork,
-    make_detector_network,
-    pick_best_classes,
-    read_charset,
-)
+from runners import pipeline
+from runners.pipeline import Network, PipelineRunner, RecognizerNetwork, make_detector_network
 
 MAX_WIDTH_DIFFERENCE_PX = 48  # of lines in a batch; for ONNX Runtime so many more pixels cost as much as another pass
 
@@ -32,17 +25,18 @@ class OnnxRunner(PipelineRunner):
     def load_detector_network(self, path: Path) -> DetectorNetwork:
         plane = early_exit.plane(path)
         if plane is None:
-            return make_detector_network(self.make_outputs(self.load_session(path)))
+            return make_detector_network(self.make_network(self.load_session(path)))
         from networks import graph, onnx_rewrites  # noqa: PLC0415 - as below
 
         model = graph.read(path)
-        self.record_optimisations({"pruned channels": onnx_rewrites.prune_channels(model), "early exit": True})
+        self.record("pruned channels", applied=onnx_rewrites.prune_channels(model))
+        self.record("early exit")
         model = onnx_rewrites.add_early_exit(model, plane)
-        return make_detector_network(self.make_outputs(self.load_session(model.SerializeToString())))
+        return make_detector_network(self.make_network(self.load_session(model.SerializeToString())))
 
     def load_recognizer_network(self, path: Path) -> RecognizerNetwork:
         session = self.load_session(path)
-        charset = read_charset(session.get_modelmeta().custom_metadata_map)
+        charset = pipeline.read_charset(session.get_modelmeta().custom_metadata_map)
         return RecognizerNetwork(self._pick_best_classes(session, charset), charset)
 
     def load_recognizer(self, path: Path) -> Recognize:
@@ -50,13 +44,13 @@ class OnnxRunner(PipelineRunner):
             return super().load_recognizer(path)
         from networks import unpadded  # noqa: PLC0415 - the runner on cards does without, and without the package onnx
 
-        self.record_optimisations({"unpadded lines": True, "blank skipping": True})
+        self.record("unpadded lines", "blank skipping")
         model = unpadded.rewrite(path)
-        charset = read_charset({entry.key: entry.value for entry in model.metadata_props})
+        charset = pipeline.read_charset({entry.key: entry.value for entry in model.metadata_props})
         lines, last = (self.load_session(part.SerializeToString()) for part in unpadded.split_last_layer(model))
         columns = self.make_network(lines, lambda batch: unpadded.describe_padding(path, len(batch), batch.shape[3]))
         classes = blank_skipping.skip_blanks(self._pick_best_classes(last, charset), blank_skipping.read_plane(path))
-        return UnpaddedRecognizer(lambda batch: classes(columns(batch)), charset, alike=MAX_WIDTH_DIFFERENCE_PX)
+        return UnpaddedRecognizer(lambda batch: classes(columns(batch)[0]), charset, alike=MAX_WIDTH_DIFFERENCE_PX)
 
     def load_session(self, model: Path | bytes) -> onnxruntime.InferenceSession:
         """Load an ONNX file, or the bytes that would be in one."""
@@ -68,21 +62,16 @@ class OnnxRunner(PipelineRunner):
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def make_network(self, session: onnxruntime.InferenceSession, inputs: FurtherInputs = lambda _: {}) -> Network:
-        """A network from a session: the first output for a batch and its further inputs."""
-        outputs = self.make_outputs(session, inputs)
-        return lambda batch: outputs(batch)[0]
-
-    def make_outputs(self, session: onnxruntime.InferenceSession, inputs: FurtherInputs = lambda _: {}) -> Outputs:
-        """The same with all outputs."""
+        """A network from a session: its outputs for a batch and its further inputs."""
         name = session.get_inputs()[0].name
 
-        def outputs(batch: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
+        def network(batch: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
             with self._cores:
                 return session.run(None, {name: batch, **inputs(batch)})  # type: ignore[no-any-return]
 
-        return outputs
+        return network
 
     def _pick_best_classes(self, session: onnxruntime.InferenceSession, charset: Sequence[str]) -> BestClasses:
         has_space = session.get_outputs()[0].shape[-1] != len(charset)  # charset has one; the blank is a class, too
-        self.record_optimisations({"space prior": has_space})
-        return pick_best_classes(self.make_network(session), charset)
+        self.record("space prior", applied=has_space)
+        return pipeline.pick_best_classes(self.make_network(session), charset)

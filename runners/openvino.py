@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from networks import blank_skipping, early_exit, early_exit_openvino, int8, openvino_rewrites, packed_lines, padding
+from networks.openvino_rewrites import Array
 from ocr.line_packing import WIDTHS, PackedLineRecognizer
 from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Pixels, Recognize
 from runners.base import Options
@@ -25,22 +26,14 @@ class OpenVinoRunner(PipelineRunner):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._core = openvino.Core()
-
-    def load(self) -> None:
-        super().load()
         self.device = self._core.get_property("CPU", "FULL_DEVICE_NAME")
 
     def load_detector_network(self, path: Path) -> DetectorNetwork:
         model = self._read(path)
-        plane = early_exit.plane(path)
-        self.record_optimisations(
-            {
-                "quarter-size detector head": openvino_rewrites.replace_transposed_convolutions(model),
-                "fused squeeze-and-excitation": openvino_rewrites.fuse_squeeze_excitation(model),
-                "early exit": plane is not None,
-            }
-        )
-        if plane:
+        self.record("quarter-size head", applied=openvino_rewrites.replace_transposed_convolutions(model))
+        self.record("fused squeeze-and-excitation", applied=openvino_rewrites.fuse_squeeze_excitation(model))
+        if plane := early_exit.plane(path):
+            self.record("early exit")
             model = early_exit_openvino.add_early_exit(model, plane)
         build = PrePostProcessor(model)
         build.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
@@ -59,19 +52,15 @@ class OpenVinoRunner(PipelineRunner):
         if not padding.is_known(path):
             return super().load_recognizer(path)
         model = self._read(path)
-        self.record_optimisations({"packed lines": True, "blank skipping": True})
+        self.record("packed lines", "blank skipping")
         charset = _read_charset(model)
-        classes = blank_skipping.skip_blanks(
-            self._pick_best_classes(openvino_rewrites.split_last_layer(model.clone())[1], charset),
-            blank_skipping.read_plane(path),
-        )
+        last = openvino_rewrites.split_last_layer(model.clone())[1]
+        classes = blank_skipping.skip_blanks(self._pick_best_classes(last, charset), blank_skipping.read_plane(path))
         with ThreadPoolExecutor() as pool:  # each takes one core
             requests = pool.map(lambda width: self._compile_packed(model, path, width), WIDTHS)
             networks = dict(zip(WIDTHS, requests, strict=True))
 
-        def network(
-            packed: NDArray[np.float32], lines: Sequence[slice]
-        ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        def network(packed: Array, lines: Sequence[slice]) -> tuple[NDArray[np.int64], Array]:
             width = packed.shape[3]
             line_masks = packed_lines.make_line_masks(lines, width)
             with self._cores:
@@ -91,7 +80,7 @@ class OpenVinoRunner(PipelineRunner):
         charset = _read_charset(model)
         classes = self._pick_best_classes(model, charset)
 
-        def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        def network(batch: Array) -> tuple[NDArray[np.int64], Array]:
             with self._cores:
                 return classes(batch)
 
@@ -100,10 +89,10 @@ class OpenVinoRunner(PipelineRunner):
     def _pick_best_classes(self, model: openvino.Model, charset: Sequence[str]) -> BestClasses:
         """The best classes that a recognizer or its last layer finds; one call at a time."""
         picking, favours_spaces = openvino_rewrites.pick_best_classes(model, charset)
-        self.record_optimisations({"space prior": favours_spaces})
+        self.record("space prior", applied=favours_spaces)
         request = self._compile(picking)
 
-        def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        def network(batch: Array) -> tuple[NDArray[np.int64], Array]:
             result = request.infer({0: batch}, share_inputs=True)
             return result[0][..., 0], result[1][..., 0]
 
@@ -111,14 +100,10 @@ class OpenVinoRunner(PipelineRunner):
 
     def _read(self, path: Path) -> openvino.Model:
         model = self._core.read_model(path)
-        in_float32 = self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.f32
-        self.record_optimisations(
-            {
-                "pruned channels": openvino_rewrites.prune_channels(model),
-                "int8": int8.is_faster() and int8.quantize(model, path),
-                "summed convolutions": in_float32 and openvino_rewrites.replace_concatenations(model),
-            }
-        )
+        self.record("pruned channels", applied=openvino_rewrites.prune_channels(model))
+        self.record("int8", applied=int8.is_faster() and int8.quantize(model, path))
+        if self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.f32:
+            self.record("summed convolutions", applied=openvino_rewrites.replace_concatenations(model))
         return model
 
     def _compile(self, model: openvino.Model, config: Mapping[str, int] = {}) -> openvino.InferRequest:

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -20,11 +20,8 @@ from ocr.search import Search
 from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Reading, Recognize, planes
 from runners.base import Options
 
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""One pass of a network over a batch. As thread-safe as what is made of it (ocr.types)."""
-
-Outputs = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
-"""The same for a network with several outputs."""
+Network = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
+"""One pass of a network over a batch: its outputs. As thread-safe as what is made of it (ocr.types)."""
 
 
 class RecognizerNetwork(NamedTuple):
@@ -70,13 +67,12 @@ class PipelineRunner(ABC):
 
     def load_recognizer(self, path: Path) -> Recognize:
         """Load a recognizer from its file."""
-        network = self.load_recognizer_network(path)
-        return Recognizer(network.best_classes, network.charset)
+        return Recognizer(*self.load_recognizer_network(path))
 
-    def record_optimisations(self, applied: Mapping[str, bool]) -> None:
-        """Add those that were applied to a network, in their order, to `optimisations`."""
-        names = [name for name, was_applied in applied.items() if was_applied]
-        self.optimisations = tuple(dict.fromkeys([*self.optimisations, *names]))
+    def record(self, *names: str, applied: bool = True) -> None:
+        """Add names to `optimisations` if these were applied to a network."""
+        if applied:
+            self.optimisations = tuple(dict.fromkeys(self.optimisations + names))
 
     def read(self, photo: bytes) -> Reading:
         if self._pipeline is None:
@@ -87,7 +83,7 @@ class PipelineRunner(ABC):
         self._pipeline = None
 
 
-def make_detector_network(network: Outputs) -> DetectorNetwork:
+def make_detector_network(network: Network) -> DetectorNetwork:
     """A DetectorNetwork from a network of (1, 3, H, W) that gives what DetectorOutput has, as (1, 1, H, W) each."""
     return lambda pixels: DetectorOutput(*(values[0, 0] for values in network(planes(pixels)[np.newaxis])))
 
@@ -96,7 +92,7 @@ def pick_best_classes(network: Network, charset: Sequence[str]) -> BestClasses:
     """BestClasses from a network that gives the probabilities of all classes, (N, T, C); spaces are favoured."""
 
     def best_classes(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        odds = network(batch)
+        (odds,) = network(batch)
         spaces = odds[..., len(charset) : len(charset) + 1]  # empty if the user's own network has no such class
         total = 1 + spaces.sum(axis=2) * np.float32(math.expm1(SPACE))
         spaces *= np.float32(math.exp(SPACE))

@@ -43,22 +43,18 @@ class RunnerEntry(NamedTuple):
         return " + ".join(filter(None, [Path(options.mmocr.get(self.detector, "")).stem, recognizer]))
 
 
-def allocator_environment(*, arenas: int, mmap_threshold_mib: int, trim_threshold_mib: int) -> dict[str, str]:
+def allocator_variables(*, arenas: int, mmap_mib: int = 64, trim_mib: int = 256) -> dict[str, str]:
     """Environment variables for glibc's allocator.
 
-    Each block from `mmap_threshold_mib` on, and unused memory at the heap's end from `trim_threshold_mib` on, goes back
-    to the system.
+    A block of `mmap_mib` MiB or more goes back to the system when it is freed; so does the end of the heap, when
+    `trim_mib` MiB or more of it are unused.
     """
     return {
         "MALLOC_ARENA_MAX": str(arenas),
-        "MALLOC_MMAP_THRESHOLD_": str(mmap_threshold_mib << 20),
-        "MALLOC_TRIM_THRESHOLD_": str(trim_threshold_mib << 20),
+        "MALLOC_MMAP_THRESHOLD_": str(mmap_mib << 20),
+        "MALLOC_TRIM_THRESHOLD_": str(trim_mib << 20),
     }
 
-
-# ONNX Runtime allocates what it computes with anew for every layer: giving that back would double its time. In one
-# arena: of others, glibc gives back each 64 MiB that are free, whatever the thresholds say.
-_ONNX_ALLOCATOR = allocator_environment(arenas=1, mmap_threshold_mib=64, trim_threshold_mib=256)
 
 RUNNERS = {
     "cuda": RunnerEntry(
@@ -66,9 +62,7 @@ RUNNERS = {
         ("paddlepaddle-gpu", "paddlepaddle"),
         models=("ppocrv4",),
         card="required",
-        environment=lambda: (
-            allocator_environment(arenas=2, mmap_threshold_mib=64, trim_threshold_mib=256) | nvidia.make_environment()
-        ),
+        environment=lambda: allocator_variables(arenas=2) | nvidia.make_environment(),
     ),
     "cuda-onnx": RunnerEntry(
         "runners.cuda_onnx:CudaOnnxRunner", ("onnxruntime-gpu",), models=("ppocrv6",), card="required"
@@ -79,12 +73,13 @@ RUNNERS = {
         "runners.openvino:OpenVinoRunner",
         ("openvino",),
         environment=lambda: (
-            allocator_environment(arenas=1, mmap_threshold_mib=4, trim_threshold_mib=8)
-            | {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0"}
+            allocator_variables(arenas=1, mmap_mib=4, trim_mib=8) | {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0"}
         ),
     ),
+    # ONNX Runtime allocates what it computes with anew for every layer: giving that back would double its time. In one
+    # arena: of others, glibc gives back each 64 MiB that are free, whatever the thresholds say.
     "onnx": RunnerEntry(
-        "runners.onnx:OnnxRunner", ("onnxruntime", "onnxruntime-gpu"), environment=lambda: _ONNX_ALLOCATOR
+        "runners.onnx:OnnxRunner", ("onnxruntime", "onnxruntime-gpu"), environment=lambda: allocator_variables(arenas=1)
     ),
     "mmocr": RunnerEntry(
         "runners.mmocr:MmocrRunner", ("mmocr",), card="optional", automatic=False, detector="det_config"
@@ -93,7 +88,7 @@ RUNNERS = {
         "runners.mmocr_onnx:MmocrOnnxRunner",
         ("onnxruntime", "onnxruntime-gpu"),
         automatic=False,
-        environment=lambda: _ONNX_ALLOCATOR,
+        environment=lambda: allocator_variables(arenas=1),
         detector="det_onnx",
     ),
 }

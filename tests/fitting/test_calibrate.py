@@ -15,7 +15,7 @@ def test_the_plane_leaves_nearly_all_columns_on_their_side() -> None:
     chance = np.random.default_rng(0)
     blank = chance.random(20_000) < 0.6
     columns = chance.normal(0, 0.5, (len(blank), CHANNELS)) + np.where(blank, 1, -1)[:, np.newaxis]
-    *weights, bias = calibrate.fit_blank_plane(columns.astype(np.float32), blank)
+    *weights, bias = calibrate.fit_plane(columns.astype(np.float32), blank)
     skipped = columns @ weights + bias > 0
     assert skipped[~blank].mean() < 2 * calibrate.MAX_TEXT_SKIPPED_SHARE
     assert skipped[blank].mean() > 0.9

@@ -33,9 +33,7 @@ def test_short_lines_are_read_as_if_they_were_padded(model: str) -> None:
         width = pixels.shape[1]
         batch = np.zeros((2, 3, 48, TRAINED_WIDTH), dtype=np.float32)
         batch[:, :, :, :width] = fitted(pixels, width)
-        (expected, _), (score, _) = pick_best_classes(lambda lines: padded.run(None, {LINES: lines})[0], characters)(
-            batch
-        )
+        (expected, _), (score, _) = pick_best_classes(lambda lines: padded.run(None, {LINES: lines}), characters)(batch)
         slot = min(TRAINED_WIDTH, -(-(width + BEHIND) // STEP) * STEP)
         answer = own.run(None, {LINES: batch[..., :slot], **unpadded.describe_padding(path, 2, slot)})[0]
         found, sure = decode(characters, answer[1].argmax(axis=1), answer[1].max(axis=1))

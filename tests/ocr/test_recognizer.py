@@ -15,11 +15,11 @@ from tests.fakes.recognizer import CHARSET, STEP, GreyIsCharacter, Steps, crop, 
 
 def test_a_space_is_favoured_and_scores_are_still_probabilities() -> None:
     given_ = np.array([[[0.7, 0.05, 0.25], [0.9, 0.05, 0.05], [0, 1, 0], [0, 0, 1]]], dtype=np.float32)
-    classes, scores = pick_best_classes(lambda _: given_.copy(), "a ")(np.zeros((1, 3, 48, 32), np.float32))
+    classes, scores = pick_best_classes(lambda _: [given_.copy()], "a ")(np.zeros((1, 3, 48, 32), np.float32))
     assert classes.tolist() == [[2, 0, 1, 2]]
     odds = given_ * [1, 1, math.exp(SPACE)]
     np.testing.assert_allclose(scores, (odds / odds.sum(axis=2, keepdims=True)).max(axis=2), rtol=1e-5)
-    classes, scores = pick_best_classes(lambda _: given_.copy(), "ab ")(np.zeros((1, 3, 48, 32), np.float32))
+    classes, scores = pick_best_classes(lambda _: [given_.copy()], "ab ")(np.zeros((1, 3, 48, 32), np.float32))
     assert classes.tolist() == [[0, 0, 1, 2]]  # this network knows no space
     np.testing.assert_allclose(scores, given_.max(axis=2))
 

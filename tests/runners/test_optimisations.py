@@ -20,8 +20,8 @@ KNOWN_RECOGNIZER = {
     "mmocr-onnx": {"unpadded lines", "blank skipping"},
 }
 ANY_DETECTOR = {
-    ("openvino", "ppocrv6"): {"pruned channels", "fused squeeze-and-excitation", "quarter-size detector head"},
-    ("openvino", "ppocrv4"): {"fused squeeze-and-excitation", "quarter-size detector head"},
+    ("openvino", "ppocrv6"): {"pruned channels", "fused squeeze-and-excitation", "quarter-size head"},
+    ("openvino", "ppocrv4"): {"fused squeeze-and-excitation", "quarter-size head"},
 }
 KNOWN_DETECTOR = {"openvino": {"early exit"}, "onnx": {"pruned channels", "early exit"}}
 
