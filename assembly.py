@@ -2,7 +2,7 @@
 
 from api.uploads import Uploads
 from options import options
-from runners.registry import candidates
+from runners.registry import find_candidates
 from settings import Settings
 from worker.client import WorkerClient
 from worker.supervisor import WorkerLimits
@@ -21,7 +21,7 @@ def reader(settings: Settings) -> WorkerClient:
         memory_bytes=settings.ocr_memory_limit_mb * 10**6,
     )
     made_with = options(settings)
-    return WorkerClient(candidates(settings.ocr_runner, made_with), made_with, bounds)
+    return WorkerClient(find_candidates(settings.ocr_runner, made_with), made_with, bounds)
 
 
 def uploads(settings: Settings) -> Uploads:

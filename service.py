@@ -30,12 +30,12 @@ from api.graceful_shutdown import GracefulShutdown
 from api.uploads import unless_gone
 from auth import ApiKeyMiddleware
 from ocr.errors import RunnerUnavailable
-from runners.registry import malloc
+from runners.registry import allocator_variables
 
 usage_stats.do_not_track.cache_clear()  # `bentoml serve` has asked before it came here, and keeps the answer
 
 ROOT = Path(__file__).parent
-MALLOC = malloc(arenas=2, mmap=1, trim=4)
+MALLOC = allocator_variables(arenas=2, mmap_mib=1, trim_mib=4)
 """For the service's own process: the memory of uploads goes back at once, but not that of the pieces they come in."""
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 

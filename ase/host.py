@@ -13,7 +13,7 @@ from ocr.errors import FAILED, NO_MEMORY, OcrError, RunnerUnavailable, Unreadabl
 from ocr.types import TextLine
 from options import options
 from runners.base import Runner
-from runners.registry import RUNNERS, candidates, make
+from runners.registry import RUNNERS, find_candidates, make
 from settings import Settings
 from worker.pixel_budget import PixelBudget, pixels
 
@@ -83,11 +83,11 @@ class Loaded:
         """Load the chosen runner, or with `auto` the first that can be loaded; raises RunnerUnavailable."""
         chosen = options(settings)
         unfiltered = replace(chosen, limits=replace(chosen.limits, min_score=0))
-        names = candidates(settings.ocr_runner, chosen)
+        names = find_candidates(settings.ocr_runner, chosen)
         for name in names:
             entry = RUNNERS[name]
             try:
-                runner = make(entry.runner, replace(unfiltered, model=entry.model(chosen)))
+                runner = make(entry.runner, replace(unfiltered, model=entry.choose_model(chosen)))
                 runner.load()
             except Exception:
                 log.exception("%s cannot be loaded", name)

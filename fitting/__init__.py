@@ -1,1 +1,1 @@
-"""What makes the files of networks/fitted/."""
+"""Makes the files of networks/fitted/."""

@@ -2,10 +2,10 @@
 
     python -m fitting.calibrate FOLDER
 
-FOLDER has a manifest.jsonl (benchmarks/photos.py). The photos are read in floats; what the networks are given is
-kept, and a sample of it runs through each network again, to see what the convolutions are given. What a recognizer
-makes of the padding behind a short line is noted half way between the line and the edge. Then they are read as they
-always are, to see which columns of their lines are blank. For early_exit.json see fitting/early_exit.py.
+FOLDER has a manifest.jsonl (benchmarks/photos.py). The photos are read in floats, and a sample of what the networks
+are given runs through each network again, which shows the range of each convolution's input. What a recognizer makes
+of the padding behind a short line is measured half way between the line and the edge. Then the photos are read as
+always, which shows which columns of their lines are blank. For early_exit.json see fitting/early_exit.py.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from openvino import opset13 as ops
 from tqdm import tqdm
 
 from benchmarks import photos
-from fitting import early_exit as texts
+from fitting import early_exit as early_exit_fitting
 from fitting import logistic
 from fitting.networks import Batch, compiled, rounded
 from networks import blank_skipping, early_exit, int8, openvino_rewrites, packed_lines, padding
@@ -31,41 +31,41 @@ from ocr.recognizer import TRAINED_WIDTH_PX
 from ocr.types import BestClasses, Limits, planes
 from runners.base import Options
 from runners.openvino import OpenVinoRunner
-from runners.pipeline import OpenRecognizer
+from runners.pipeline import RecognizerNetwork
 
 MODELS = "ppocrv6", "ppocrv4"
 PHOTOS_PER_SET = 3
-SAMPLE = {"detector": 24, "recognizer": 80}
-SEEN = 100  # times; what a column that is not blank weighs for each that is
-SKIPPED = 1e-4  # of the columns that are not blank, the share that may be on the side of those that are
+SAMPLE_BATCHES = {"detector": 24, "recognizer": 80}
+TEXT_WEIGHT = 100  # of a column that is not blank, where one that is weighs 1
+MAX_TEXT_SKIPPED_SHARE = 1e-4  # of the columns that are not blank
 
 
-def _options(model: str) -> Options:
+def _make_options(model: str) -> Options:
     return Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5))
 
 
-def inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
-    """What the two networks are given when the photos are read, a sample of it."""
+def record_inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
+    """A sample of what the two networks are given when the photos are read."""
     given: dict[str, list[Batch]] = {"detector": [], "recognizer": []}
 
     class Recording(OpenVinoRunner):
-        def open_detector(self, path: Path) -> Any:
-            network = super().open_detector(path)
-            if path != locate(model).detector:  # another model's, that glances
+        def load_detector_network(self, path: Path) -> Any:
+            network = super().load_detector_network(path)
+            if path != locate(model).detector:  # another model's, for the coarse pass
                 return network
             return lambda pixels: given["detector"].append(planes(pixels)[np.newaxis]) or network(pixels)  # type: ignore[func-returns-value]
 
-        def open_recognizer(self, path: Path) -> Any:
-            opened = super().open_recognizer(path)
+        def load_recognizer_network(self, path: Path) -> Any:
+            network = super().load_recognizer_network(path)
 
-            def network(batch: Batch) -> Any:
+            def record(batch: Batch) -> Any:
                 given["recognizer"].append(batch[-1:])
-                return opened.network(batch)
+                return network.best_classes(batch)
 
-            return OpenRecognizer(network, opened.charset)
+            return RecognizerNetwork(record, network.charset)
 
-    with patch("networks.int8.pays", return_value=False), patch("networks.padding.known", return_value=False):
-        runner = Recording(_options(model))
+    with patch("networks.int8.is_faster", return_value=False), patch("networks.padding.is_known", return_value=False):
+        runner = Recording(_make_options(model))
         runner.load()
     taken: dict[str, int] = {}
     for photo in tqdm(photos.load(folder), desc=f"{model}: reading", unit="photo"):
@@ -73,42 +73,43 @@ def inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
         if taken[photo.set] <= PHOTOS_PER_SET:
             runner.read(photo.path.read_bytes())
     chance = random.Random(0)  # noqa: S311 - the same sample every time
-    return {name: chance.sample(batches, min(SAMPLE[name], len(batches))) for name, batches in given.items()}
+    return {name: chance.sample(batches, min(SAMPLE_BATCHES[name], len(batches))) for name, batches in given.items()}
 
 
-def statistics(path: Path, batches: list[Batch], *, alone: bool) -> dict[str, int8.Given]:
-    """What each convolution is given; `alone` leaves out those whose input something else takes too.
+def measure_ranges(path: Path, batches: list[Batch], *, unshared: bool) -> dict[str, int8.InputRange]:
+    """The range of each convolution's input; `unshared` leaves out inputs that something else takes, too.
 
-    To quantize such an input is a step of its own where the engine does not know the shapes beforehand, and takes as
+    Quantizing a shared input is a step of its own where the engine does not know the shapes beforehand, and takes as
     long as it saves.
     """
-    model = openvino_rewrites.prune_channels(openvino.Core().read_model(path))
-    nodes = [node for node in int8.convolutions(model) if not alone or len(users(node.input_value(0))) == 1]
+    model = openvino.Core().read_model(path)
+    openvino_rewrites.prune_channels(model)
+    nodes = [node for node in int8.find_convolutions(model) if not unshared or _count_users(node.input_value(0)) == 1]
     over_map = np.array([0, 2, 3])
     values = [node.input_value(0) for node in nodes]
     kinds = (ops.reduce_min, ops.reduce_max, ops.reduce_mean)
-    run = compiled(
-        openvino.Model([kind(value, over_map) for value in values for kind in kinds], model.get_parameters())
-    )
+    outputs = [kind(value, over_map) for value in values for kind in kinds]
+    run = compiled(openvino.Model(outputs, model.get_parameters()))
     found = list(zip(*(run(batch) for batch in batches), strict=True))
     pixels = [batch.shape[2] * batch.shape[3] for batch in batches]
     return {
-        node.get_friendly_name(): int8.Given(
-            *levels(np.min(lows, axis=0), np.max(highs, axis=0), node),
+        node.get_friendly_name(): int8.InputRange(
+            *choose_levels(np.min(lows, axis=0), np.max(highs, axis=0), node),
             rounded(np.average(means, axis=0, weights=pixels)),
         )
         for node, lows, highs, means in zip(nodes, found[::3], found[1::3], found[2::3], strict=True)
     }
 
 
-def users(value: openvino.Output) -> list[openvino.Node]:
-    """What computes with a value."""
-    nodes = [target.get_node() for target in value.get_target_inputs()]
-    return [node for node in nodes if node.get_type_name() != "ShapeOf"]
+def _count_users(value: openvino.Output) -> int:
+    return sum(target.get_node().get_type_name() != "ShapeOf" for target in value.get_target_inputs())
 
 
-def levels(low: NDArray[np.float32], high: NDArray[np.float32], node: openvino.Node) -> tuple[int, list[float]]:
-    """Of 256 levels the one that zero has, and the value of each channel that has the last: with the least noise."""
+def choose_levels(low: NDArray[np.float32], high: NDArray[np.float32], node: openvino.Node) -> tuple[int, list[float]]:
+    """The level of zero, of 256, and the value of each channel at the last level, with the least noise.
+
+    `low` and `high` are the lowest and highest values of each input channel of a convolution, (C,).
+    """
     zeros = np.arange(1, 129)[:, np.newaxis]
     scales = np.maximum(np.maximum(high, -low * (255 - zeros) / zeros), 1e-5)
     loudness = (node.input_value(1).get_node().data.astype(np.float32) ** 2).sum(axis=(0, 2, 3))
@@ -116,11 +117,11 @@ def levels(low: NDArray[np.float32], high: NDArray[np.float32], node: openvino.N
     return int(zeros[best, 0]), rounded(scales[best])
 
 
-def blank(path: Path, batches: list[Batch]) -> list[list[float]]:
-    """What the feature maps that networks.packed_lines touches hold in the padding: a mean per channel."""
+def measure_padding(path: Path, batches: list[Batch]) -> list[list[float]]:
+    """The means per channel, in the padding, of the feature maps that networks.packed_lines changes."""
     model = openvino.Core().read_model(path)
-    columns = ops.unsqueeze(ops.transpose(packed_lines.tokens(model)[0], np.array([0, 2, 1])), np.array([2]))
-    values = [node.input_value(0) for node in packed_lines.pools(model)] + [columns.output(0)]
+    columns = ops.unsqueeze(ops.transpose(packed_lines.find_tokens(model)[0], np.array([0, 2, 1])), np.array([2]))
+    values = [node.input_value(0) for node in packed_lines.find_pools(model)] + [columns.output(0)]
     run = compiled(openvino.Model(values, model.get_parameters()))
     found = []
     for batch in batches:
@@ -132,12 +133,12 @@ def blank(path: Path, batches: list[Batch]) -> list[list[float]]:
     return [[round(float(mean), 4) for mean in np.mean(maps, axis=0)] for maps in zip(*found, strict=True)]
 
 
-def columns(model: str, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def record_columns(model: str, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """What the last layer is given of all lines, (K, C), and which of these columns are blank, (K,)."""
     given: list[NDArray[np.float32]] = []
     blank: list[NDArray[np.bool_]] = []
 
-    def recording(classes: BestClasses, _: object) -> BestClasses:
+    def record(classes: BestClasses, _: object) -> BestClasses:
         def network(columns: Batch) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             best, probability = classes(columns)
             given.extend(columns.copy())
@@ -146,40 +147,40 @@ def columns(model: str, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.b
 
         return network
 
-    with patch("networks.blank_skipping.plane"), patch("networks.blank_skipping.skipping", recording):
-        runner = OpenVinoRunner(_options(model))
+    with patch("networks.blank_skipping.read_plane"), patch("networks.blank_skipping.skip_blanks", record):
+        runner = OpenVinoRunner(_make_options(model))
         runner.load()
     for photo in tqdm(photos.load(folder), desc=f"{model}: columns", unit="photo"):
         runner.read(photo.path.read_bytes())
     return np.concatenate(given), np.concatenate(blank)
 
 
-def plane(columns: NDArray[np.float32], blank: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Between the columns that are blank and the others, moved until few are on the wrong side."""
-    found = -logistic.plane(columns, ~blank, SEEN)
-    found[-1] -= np.quantile(columns[~blank] @ found[:-1] + found[-1], 1 - SKIPPED)
-    return found
+def fit_plane(columns: NDArray[np.float32], blank: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The plane between blank columns (positive) and others, moved until few of the others are on the wrong side."""
+    plane = -logistic.plane(columns, ~blank, TEXT_WEIGHT)
+    plane[-1] -= np.quantile(columns[~blank] @ plane[:-1] + plane[-1], 1 - MAX_TEXT_SKIPPED_SHARE)
+    return plane
 
 
 def main() -> None:
-    """Write the files anew."""
+    """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     table, paddings = {}, {}
     for model in MODELS:
-        files, taken = locate(model), inputs(model, folder)
+        files, batches = locate(model), record_inputs(model, folder)
         for name, path in (("detector", files.detector), ("recognizer", files.recognizer)):
-            found = statistics(path, taken[name], alone=name == "detector")
-            table[fingerprint(path)] = {node: values._asdict() for node, values in found.items()}
-        paddings[fingerprint(files.recognizer)] = blank(files.recognizer, taken["recognizer"])
+            ranges = measure_ranges(path, batches[name], unshared=name == "detector")
+            table[fingerprint(path)] = {node: values._asdict() for node, values in ranges.items()}
+        paddings[fingerprint(files.recognizer)] = measure_padding(files.recognizer, batches["recognizer"])
     _write(padding.FILE, paddings)
     _write(int8.FILE, table)
-    detector = locate(texts.MODEL).detector
-    _write(early_exit.FILE, {fingerprint(detector): texts.fitted(detector, folder)._asdict()})
+    detector = locate(early_exit_fitting.MODEL).detector
+    _write(early_exit.FILE, {fingerprint(detector): early_exit_fitting.fitted(detector, folder)._asdict()})
     _write(
         blank_skipping.FILE,
-        {fingerprint(locate(model).recognizer): rounded(plane(*columns(model, folder))) for model in MODELS},
+        {fingerprint(locate(model).recognizer): rounded(fit_plane(*record_columns(model, folder))) for model in MODELS},
     )
 
 

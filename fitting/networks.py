@@ -1,4 +1,4 @@
-"""What is measured of networks outside the service, and how its figures are written down."""
+"""Runs networks outside the service, and rounds what is measured of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +12,11 @@ Run = Callable[[Batch], list[NDArray[np.float32]]]
 
 
 def compiled(model: openvino.Model) -> Run:
-    """A network in floats, also where the processor has shorter ones."""
+    """A network in float32, even where the processor has bfloat16."""
     request = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
     return lambda batch: [np.array(value) for value in request.infer({0: batch}).values()]
 
 
 def rounded(values: NDArray[np.floating[Any]]) -> list[float]:
-    """To three digits."""
+    """Numbers with three significant digits."""
     return [float(f"{value:.3g}") for value in values]

@@ -1,1 +1,1 @@
-"""Networks of PP-OCR, made faster when they are loaded: one module for each idea and engine."""
+"""PP-OCR's networks, made faster while they are loaded: one module per idea and engine."""

@@ -1,4 +1,4 @@
-"""Detectors rewritten so that ONNX Runtime needs less time for the same answer (docs/adr/0010, 0020)."""
+"""Rewrites a detector so that ONNX Runtime needs less time for the same answer (docs/adr/0010, 0020)."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,59 +12,61 @@ from networks.early_exit import Plane
 from networks.graph import Graph, cut
 
 ACTIVATIONS = ["Add", "Relu"], ["Add", "Add", "Div", "Erf", "Mul", "Mul"]
-"""What adding a bias is followed by where it is ReLU or GELU, in alphabetical order."""
+"""The operations of a bias with ReLU or GELU behind it, in alphabetical order."""
 
-Takers = Mapping[str, Sequence[onnx.NodeProto]]
-"""As of Graph.takers()."""
+Consumers = Mapping[str, Sequence[onnx.NodeProto]]
+"""As of Graph.find_consumers()."""
 
 
-def prune_channels(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A network without the channels between two convolutions that are zero whatever it is given."""
+def prune_channels(model: onnx.ModelProto) -> bool:
+    """Drop the channels between two convolutions that are zero whatever the network is given; whether it has any."""
     graph = Graph(model.graph)
-    takers = graph.takers()
+    consumers = graph.find_consumers()
+    pruned = False
     for node in graph.nodes("Conv"):
         with suppress(ValueError):  # not of that kind
-            _drop_pruned_channels(graph, takers, node)
-    return model
+            pruned |= _drop_pruned_channels(graph, consumers, node)
+    return pruned
 
 
-def _drop_pruned_channels(graph: Graph, takers: Takers, first: onnx.NodeProto) -> None:
-    """Take the channels that are zero from a convolution, its bias, and the convolution behind it."""
+def _drop_pruned_channels(graph: Graph, consumers: Consumers, first: onnx.NodeProto) -> bool:
+    """Drop the pruned channels from a convolution, its bias, and the convolution behind it; whether it has any."""
     _, weights = first.input
-    (biased,) = takers[first.output[0]]
-    taken = _behind(graph, takers, biased)
-    if _group(first) != 1 or _group(taken) != 1:
+    (biased,) = consumers[first.output[0]]
+    second = _find_next_convolution(graph, consumers, biased)
+    if _read_group(first) != 1 or _read_group(second) != 1:
         raise ValueError("channel by channel")
     (bias,) = (value for value in biased.input if graph.origin(value) != first.output[0])
-    dropped = pruned_channels.channels(graph.number(weights), graph.number(bias))
+    dropped = pruned_channels.find_pruned(graph.read_constant(weights), graph.read_constant(bias))
     if dropped.size:
-        for node, constant, axis in (first, weights, 0), (biased, bias, 1), (taken, taken.input[1], 1):
-            left = graph.constant(np.delete(graph.number(constant), dropped, axis))
+        for node, constant, axis in (first, weights, 0), (biased, bias, 1), (second, second.input[1], 1):
+            left = graph.add_constant(np.delete(graph.read_constant(constant), dropped, axis))
             node.input[:] = [left if name == constant else name for name in node.input]
+    return bool(dropped.size)
 
 
-def _behind(graph: Graph, takers: Takers, biased: onnx.NodeProto) -> onnx.NodeProto:
-    """The convolution that alone is given the ReLU or GELU of a sum; ValueError if there is none."""
+def _find_next_convolution(graph: Graph, consumers: Consumers, biased: onnx.NodeProto) -> onnx.NodeProto:
+    """The convolution that alone takes the ReLU or GELU of a sum; raises ValueError if there is none."""
     between, ends = [biased], []
-    for node in between:  # to which those are added that take what it gives
-        for taker in takers[node.output[0]]:
-            if taker.op_type == "Conv":
-                ends.append(taker)
-            elif taker not in between:
-                between.append(taker)
+    for node in between:  # which grows by what takes its output
+        for consumer in consumers[node.output[0]]:
+            if consumer.op_type == "Conv":
+                ends.append(consumer)
+            elif consumer not in between:
+                between.append(consumer)
     (end,) = ends
-    given = {node.output[0] for node in between}
-    others = {graph.origin(value) for node in between[1:] for value in node.input} - given
+    inner = {node.output[0] for node in between}
+    others = {graph.origin(value) for node in between[1:] for value in node.input} - inner
     if (
         sorted(node.op_type for node in between) not in ACTIVATIONS
-        or any(map(graph.is_answer, given))
-        or any(graph.number(value).ndim for value in others)
+        or any(map(graph.is_output, inner))
+        or any(graph.read_constant(value).ndim for value in others)
     ):
         raise ValueError("neither ReLU nor GELU")
     return end
 
 
-def _group(convolution: onnx.NodeProto) -> int:
+def _read_group(convolution: onnx.NodeProto) -> int:
     return next((value.i for value in convolution.attribute if value.name == "group"), 1)
 
 
@@ -76,7 +78,7 @@ def add_early_exit(model: onnx.ModelProto, plane: Plane) -> onnx.ModelProto:
     graph = Graph(start)
     signs = _sides(graph, maps, plane)
     most = graph.add("ReduceMax", signs, keepdims=0)
-    text = graph.add("Greater", most, graph.constant(np.float32(0)))
+    text = graph.add("Greater", most, graph.add_constant(np.float32(0)))
     known = {constant.name for constant in start.initializer}
     constants = [constant for constant in rest.initializer if constant.name not in known]
     none = numpy_helper.from_array(np.zeros((1, 1, 0, 0), np.float32))
@@ -102,12 +104,12 @@ def _sides(graph: Graph, maps: Sequence[str], plane: Plane) -> str:
     """How far each place of the finest map with weights is from the plane, (1, 1, H, W); positive: perhaps text."""
     weighted = zip(maps, plane.weights.values(), strict=True)
     first, *finer = (_side(graph, value, weights) for value, weights in weighted if weights)
-    total = graph.add("Add", first, graph.constant(np.float32(plane.bias)))
+    total = graph.add("Add", first, graph.add_constant(np.float32(plane.bias)))
     for side in finer:
-        nowhere, twice = (graph.constant(np.array(sizes, dtype=np.float32)) for sizes in ([], [1, 1, 2, 2]))
+        nowhere, twice = (graph.add_constant(np.array(sizes, dtype=np.float32)) for sizes in ([], [1, 1, 2, 2]))
         total = graph.add("Add", side, graph.add("Resize", total, nowhere, twice, mode="nearest"))
     return total
 
 
 def _side(graph: Graph, value: str, weights: Sequence[float]) -> str:
-    return graph.add("Conv", value, graph.constant(np.array(weights, dtype=np.float32).reshape(1, -1, 1, 1)))
+    return graph.add("Conv", value, graph.add_constant(np.array(weights, dtype=np.float32).reshape(1, -1, 1, 1)))

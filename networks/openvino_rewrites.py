@@ -1,8 +1,11 @@
-"""Networks rewritten so that OpenVINO needs less time for the same answer (docs/adr/0010)."""
+"""Rewrites a network so that OpenVINO needs less time for the same answer (docs/adr/0010).
+
+Each rewrite changes the model that it is given and returns whether it found anything to change.
+"""
 
 import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,102 +18,113 @@ from networks import pruned_channels
 from ocr.recognizer import SPACE_BONUS_NATS
 
 Array = NDArray[np.float32]
-MOST_MAPS = 4  # a convolution of so many on one another takes as long as their own; of more, these would take longer
-DIGIT = 256  # the largest whole number up to which bfloat16 holds them all
+MAX_MAPS = 4  # a convolution of so many concatenated takes as long as one of each; of more, one of each takes longer
+DIGIT_BASE = 256  # bfloat16 holds every whole number up to here
 ACTIVATIONS = ["Add", "Relu"], ["Add", "Add", "Divide", "Erf", "Multiply", "Multiply"]
-"""What adding a bias is followed by in an ONNX file, where it is ReLU or GELU, in alphabetical order."""
+"""The operations of a bias with ReLU or GELU behind it in an ONNX file, in alphabetical order."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Doubling:
-    """A transposed convolution that doubles height and width, with the activation behind it.
-
-    `weights` are (outputs, 2, 2, inputs), `bias` is (outputs,); `end` is the activation's output.
-    """
+    """A transposed convolution that doubles height and width, with the activation behind it."""
 
     weights: Array
+    """(outputs, 2, 2, inputs)"""
     bias: Array
+    """(outputs,)"""
     activation: str
+    """Its kind."""
     end: openvino.Output
+    """The activation's output."""
 
 
-def replace_transposed_convolutions(model: openvino.Model) -> openvino.Model:
-    """A detector whose head works at a quarter of the size and puts the pixels in their places at the end.
+def replace_transposed_convolutions(model: openvino.Model) -> bool:
+    """Make a detector's head work at a quarter of the size, and put the pixels in their places at the end.
 
     DB's head (Liao et al. 2019, https://arxiv.org/abs/1911.08947) doubles the map twice, each time by a
-    transposed convolution of 2 x 2 with stride 2. Such a one is a convolution of 1 x 1 to four times the
-    channels whose results are then put side by side, and that can wait until the end. Answers a model
-    with another head as it is.
+    transposed convolution of 2 x 2 with stride 2. This is a convolution of 1 x 1 to four times the channels
+    whose results are then put side by side, and that can wait until the end.
     """
     transposed = [node for node in model.get_ordered_ops() if node.get_type_name() == "ConvolutionBackpropData"]
     try:
-        first, second = (_doubling(node) for node in transposed)
+        first, second = (_read_doubling(node) for node in transposed)
     except ValueError:  # not two, or not of that kind
-        return model
+        return False
     if (first.activation, second.activation) != ("Relu", "Sigmoid") or len(second.bias) != 1:
-        return model
+        return False
     channels = len(first.bias)
     blocks = np.zeros((4, 4, 4, channels), dtype=np.float32)  # pixels within pixels: inner, outer; outer, channels
     for outer in range(4):
         blocks[:, outer, outer] = second.weights.reshape(4, channels)
-    # depth_to_space wants rows of the 4 x 4 block first: row 2 * outer + inner, and so the columns
+    # depth_to_space takes the rows of the 4 x 4 block first: row 2 * outer + inner, and columns likewise
     weights = blocks.reshape(2, 2, 2, 2, 4 * channels).transpose(2, 0, 3, 1, 4).reshape(16, 4 * channels)
-    quarter = ops.relu(
-        _convolution(
-            transposed[0].input_value(0),
-            first.weights.transpose(1, 2, 0, 3).reshape(4 * channels, -1),
-            np.tile(first.bias, 4),
-        )
-    )
-    probability = ops.sigmoid(_convolution(quarter.output(0), weights, np.tile(second.bias, 16)))
+    inner_weights = first.weights.transpose(1, 2, 0, 3).reshape(4 * channels, -1)
+    quarter = ops.relu(_convolve(transposed[0].input_value(0), inner_weights, np.tile(first.bias, 4)))
+    probability = ops.sigmoid(_convolve(quarter.output(0), weights, np.tile(second.bias, 16)))
     redirect(second.end.get_target_inputs(), ops.depth_to_space(probability, "blocks_first", 4))
     model.validate_nodes_and_infer_types()
-    return model
+    return True
 
 
-def fuse_squeeze_excitation(model: openvino.Model) -> openvino.Model:
-    """A detector that computes x * (1 + g) where it computed x + x * g, with a gate g for each channel of a map x."""
-    for node in model.get_ordered_ops():
-        if node.get_type_name() == "Add":
-            sides = [origin(value) for value in node.input_values()]
-            for given, product in (sides, sides[::-1]):
-                gate = _gate(given, product.get_node())
-                if gate is not None:
-                    redirect(node.output(0).get_target_inputs(), ops.multiply(given, ops.add(gate, np.float32(1))))
-                    break
-    model.validate_nodes_and_infer_types()
-    return model
+def fuse_squeeze_excitation(model: openvino.Model) -> bool:
+    """Make a detector compute x * (1 + g) instead of x + x * g, where g is a gate for each channel of a map x."""
+    return _rewrite_each(model, "Add", _fuse_gate)
 
 
-def prune_channels(model: openvino.Model) -> openvino.Model:
-    """A network without the channels between two convolutions that are zero whatever it is given.
+def prune_channels(model: openvino.Model) -> bool:
+    """Drop the channels between two convolutions that are zero whatever the network is given.
 
-    Where training makes weights smaller that are of no use, these vanish: five in eight of the channels inside the
-    last stage of PP-OCRv6's detector have none left.
+    Where training shrinks weights that are of no use, they vanish: five in eight of the channels inside the last stage
+    of PP-OCRv6's detector have none left.
     """
+    return _rewrite_each(model, "Convolution", _drop_pruned_channels)
+
+
+def replace_concatenations(model: openvino.Model) -> bool:
+    """Replace convolutions of several concatenated maps by the sum of a convolution of each.
+
+    Concatenating the maps takes as much memory once more. For float32 only: the sums are rounded once more, too.
+    """
+    return _rewrite_each(model, "Convolution", _add_up)
+
+
+def _rewrite_each(model: openvino.Model, kind: str, rewrite: Callable[[openvino.Node], bool]) -> bool:
+    """Rewrite all operations of a kind; `rewrite` returns False or raises ValueError if it does not fit one."""
+    changed = False
     for node in model.get_ordered_ops():
-        if node.get_type_name() == "Convolution":
-            with suppress(ValueError):  # not of that kind
-                _drop_pruned_channels(node)
+        if node.get_type_name() == kind:
+            with suppress(ValueError):
+                changed |= rewrite(node)
     model.validate_nodes_and_infer_types()
-    return model
+    return changed
 
 
-def _drop_pruned_channels(first: openvino.Node) -> None:
-    """Take the channels that are zero from a convolution, its bias, and the convolution behind it."""
+def _fuse_gate(total: openvino.Node) -> bool:
+    sides = [origin(value) for value in total.input_values()]
+    for features, product in (sides, sides[::-1]):
+        gate = _find_gate(features, product.get_node())
+        if gate is not None:
+            redirect(total.output(0).get_target_inputs(), ops.multiply(features, ops.add(gate, np.float32(1))))
+            return True
+    return False
+
+
+def _drop_pruned_channels(first: openvino.Node) -> bool:
+    """Drop the pruned channels from a convolution, its bias, and the convolution behind it; whether it has any."""
     (target,) = first.output(0).get_target_inputs()
     biased = target.get_node()
-    taken = _behind(biased).input(1)
+    taken = _find_next_convolution(biased).input(1)
     weights, bias = first.input(1), biased.input(1 - target.get_index())
-    dropped = pruned_channels.channels(_constant(weights), _constant(bias))
+    dropped = pruned_channels.find_pruned(_read_constant(weights), _read_constant(bias))
     if dropped.size:
-        for given, axis in (weights, 0), (bias, 1), (taken, 1):
-            left = np.ascontiguousarray(np.delete(_constant(given), dropped, axis))
-            given.replace_source_output(ops.constant(left).output(0))
+        for constant, axis in (weights, 0), (bias, 1), (taken, 1):
+            left = np.ascontiguousarray(np.delete(_read_constant(constant), dropped, axis))
+            constant.replace_source_output(ops.constant(left).output(0))
+    return bool(dropped.size)
 
 
-def _behind(biased: openvino.Node) -> openvino.Node:
-    """The convolution that alone is given the ReLU or GELU of a sum; ValueError if there is none."""
+def _find_next_convolution(biased: openvino.Node) -> openvino.Node:
+    """The convolution that alone takes the ReLU or GELU of a sum; raises ValueError if there is none."""
     between = {biased.get_friendly_name(): biased}
     ends, ahead = [], [biased]
     while ahead:
@@ -131,75 +145,62 @@ def _behind(biased: openvino.Node) -> openvino.Node:
     return end
 
 
-def replace_concatenations(model: openvino.Model) -> openvino.Model:
-    """A network that adds up convolutions of several maps where it laid these on one another for a single one.
-
-    On one another they take as much memory once more. For floats of 32 bits only: the sums are rounded once more too.
-    """
-    for node in model.get_ordered_ops():
-        if node.get_type_name() == "Convolution":
-            maps = origin(node.input_value(0)).get_node()
-            if maps.get_type_name() == "Concat" and maps.get_attributes()["axis"] == 1:
-                with suppress(ValueError):  # not of that kind
-                    _add_up(node, maps.input_values())
-    model.validate_nodes_and_infer_types()
-    return model
-
-
-def _add_up(node: openvino.Node, maps: Sequence[openvino.Output]) -> None:
-    """Replace a convolution of maps on one another by the sum of theirs."""
-    kernels = _constant(node.input(1))
-    depths = [given.get_partial_shape()[1] for given in maps]
-    if len(maps) > MOST_MAPS or any(depth.is_dynamic for depth in depths):
-        raise ValueError("too many maps, or of unknown depth")
+def _add_up(node: openvino.Node) -> bool:
+    """Replace a convolution of concatenated maps by the sum of a convolution of each."""
+    joined = origin(node.input_value(0)).get_node()
+    if joined.get_type_name() != "Concat" or joined.get_attributes()["axis"] != 1:
+        return False
+    maps, kernels = joined.input_values(), _read_constant(node.input(1))
+    depths = [features.get_partial_shape()[1] for features in maps]
+    if len(maps) > MAX_MAPS or any(depth.is_dynamic for depth in depths):
+        return False
     ends = np.cumsum([depth.get_length() for depth in depths])
     names = ("strides", "pads_begin", "pads_end", "dilations", "auto_pad")
     attributes = {name: node.get_attributes()[name] for name in names}
     sums = [
-        ops.convolution(given, np.ascontiguousarray(kernel), **attributes)
-        for given, kernel in zip(maps, np.split(kernels, ends[:-1], axis=1), strict=True)
+        ops.convolution(features, np.ascontiguousarray(kernel), **attributes)
+        for features, kernel in zip(maps, np.split(kernels, ends[:-1], axis=1), strict=True)
     ]
     redirect(node.output(0).get_target_inputs(), functools.reduce(ops.add, sums))
+    return True
 
 
-def _gate(given: openvino.Output, product: openvino.Node) -> openvino.Output | None:
-    """What `product` multiplies the channels of `given` by; None if it is anything else."""
+def _find_gate(features: openvino.Output, product: openvino.Node) -> openvino.Output | None:
+    """The gate that `product` multiplies the channels of `features` by; None if it computes anything else."""
     if product.get_type_name() != "Multiply":
         return None
     factors = [origin(value) for value in product.input_values()]
-    gates = [factor for factor in factors if factor != given]
-    if len(gates) != 1 or gates[0].get_partial_shape().rank != 4:
-        return None
-    return gates[0] if is_pixel(gates[0]) else None
+    gates = [factor for factor in factors if factor != features]
+    fits = len(gates) == 1 and gates[0].get_partial_shape().rank == 4 and is_pixel(gates[0])
+    return gates[0] if fits else None
 
 
 def is_pixel(value: openvino.Output) -> bool:
-    """Whether a map is known to have one pixel only, as means over a map have."""
+    """Whether a map is known to have only one pixel, as the mean over a map has."""
     return str(value.get_partial_shape()[2:]) == "[1,1]"
 
 
 def origin(value: openvino.Output) -> openvino.Output:
-    """What a value is a copy of."""
+    """The value that a value is a copy of."""
     while value.get_node().get_type_name() == "Identity":
         value = value.get_node().input_value(0)
     return value
 
 
-def _convolution(value: openvino.Output, weights: Array, bias: Array) -> openvino.Node:
+def _convolve(value: openvino.Output, weights: Array, bias: Array) -> openvino.Node:
     kernel = ops.constant(np.ascontiguousarray(weights[:, :, np.newaxis, np.newaxis]))
-    return ops.add(
-        ops.convolution(value, kernel, [1, 1], [0, 0], [0, 0], [1, 1]), ops.constant(bias.reshape(1, -1, 1, 1))
-    )
+    convolved = ops.convolution(value, kernel, [1, 1], [0, 0], [0, 0], [1, 1])
+    return ops.add(convolved, ops.constant(bias.reshape(1, -1, 1, 1)))
 
 
-def _doubling(node: openvino.Node) -> _Doubling:
-    """What a transposed convolution and the operations behind it do; ValueError if it is of another kind."""
-    given = _constant(node.input(1))  # (inputs, outputs, height, width)
+def _read_doubling(node: openvino.Node) -> _Doubling:
+    """What a transposed convolution and the operations behind it do; raises ValueError if it is of another kind."""
+    kernel = _read_constant(node.input(1))  # (inputs, outputs, height, width)
     attributes = node.get_attributes()
     plain = all(not any(attributes[name]) for name in ("pads_begin", "pads_end", "output_padding"))
-    if given.shape[2:] != (2, 2) or attributes["strides"] != [2, 2] or not plain or node.get_input_size() != 2:
+    if kernel.shape[2:] != (2, 2) or attributes["strides"] != [2, 2] or not plain or node.get_input_size() != 2:
         raise ValueError("not a doubling by 2 x 2 pixels")
-    weights, bias = given.transpose(1, 2, 3, 0), np.zeros(given.shape[1], dtype=np.float32)
+    weights, bias = kernel.transpose(1, 2, 3, 0), np.zeros(kernel.shape[1], dtype=np.float32)
     while True:
         (target,) = node.output(0).get_target_inputs()
         node = target.get_node()
@@ -207,16 +208,16 @@ def _doubling(node: openvino.Node) -> _Doubling:
             case "Identity":
                 pass
             case "Add":
-                bias = bias + _constant(node.input(1 - target.get_index())).reshape(-1)
+                bias = bias + _read_constant(node.input(1 - target.get_index())).reshape(-1)
             case "BatchNormInference":
-                gamma, beta, mean, variance = (_constant(node.input(index)) for index in range(1, 5))
+                gamma, beta, mean, variance = (_read_constant(node.input(index)) for index in range(1, 5))
                 factor = gamma / np.sqrt(variance + np.float32(node.get_attributes()["epsilon"]))
                 weights, bias = weights * factor[:, np.newaxis, np.newaxis, np.newaxis], (bias - mean) * factor + beta
             case kind:
                 return _Doubling(weights, bias, kind, node.output(0))
 
 
-def _constant(given: openvino.Input) -> Array:
+def _read_constant(given: openvino.Input) -> Array:
     node = given.get_source_output().get_node()
     if node.get_type_name() == "Convert":
         node = node.input_value(0).get_node()
@@ -225,7 +226,7 @@ def _constant(given: openvino.Input) -> Array:
     return np.asarray(node.data, dtype=np.float32)
 
 
-def split(model: openvino.Model) -> tuple[openvino.Model, openvino.Model]:
+def split_last_layer(model: openvino.Model) -> tuple[openvino.Model, openvino.Model]:
     """A recognizer in two: from lines to columns, (N, T, C), and from columns to the probabilities of all classes."""
     logits = origin(model.get_results()[0].input_value(0).get_node().input_value(0)).get_node()
     terms = [origin(value).get_node() for value in logits.input_values()]
@@ -234,52 +235,52 @@ def split(model: openvino.Model) -> tuple[openvino.Model, openvino.Model]:
     if product.get_attributes()["transpose_a"]:
         columns = ops.transpose(columns, np.array([0, 2, 1])).output(0)
     given = ops.parameter([1, -1, columns.get_partial_shape()[2].get_length()], np.float32)
-    redirect(
-        product.output(0).get_target_inputs(),
-        ops.matmul(given, weights, transpose_a=False, transpose_b=product.get_attributes()["transpose_b"]),
-    )
+    last = ops.matmul(given, weights, transpose_a=False, transpose_b=product.get_attributes()["transpose_b"])
+    redirect(product.output(0).get_target_inputs(), last)
     lines = openvino.Model([columns], model.get_parameters())
     classes = openvino.Model([result.input_value(0) for result in model.get_results()], [given])
     classes.validate_nodes_and_infer_types()
     return lines, classes
 
 
-def best_classes(model: openvino.Model, charset: Sequence[str]) -> openvino.Model:
+def pick_best_classes(model: openvino.Model, charset: Sequence[str]) -> tuple[openvino.Model, bool]:
     """A recognizer that answers the best class of every column and its probability, both (N, columns, 1).
 
-    Outside the engine all probabilities of a batch would be 12 MB. Inside, to compare 18710 classes takes longer than
-    to compute them; so the maximum of each of their groups is found first, then the best class of the best group.
-    The last of the characters is the space, which is favoured (ocr.recognizer.SPACE_BONUS_NATS).
+    Outside the engine all probabilities of a batch would be 12 MB. Inside, comparing 18710 classes takes longer than
+    computing them: so the maximum of each group of classes is found first, then the best class of the best group.
+    The last of the characters is the space, which is favoured (ocr.recognizer.SPACE_BONUS_NATS). Also returns whether
+    it is: not without a class for it, nor if the model answers no probabilities.
     """
     probabilities = model.get_results()[0].input_value(0)
     softmax = probabilities.get_node()
     if softmax.get_type_name() != "Softmax" or probabilities.get_partial_shape()[2].is_dynamic:
-        best = _best(probabilities)
-        return openvino.Model([best.output(1), best.output(0)], model.get_parameters())
+        best = _pick_best(probabilities)
+        return openvino.Model([best.output(1), best.output(0)], model.get_parameters()), False
     count = probabilities.get_partial_shape()[2].get_length()
-    favour = np.zeros((1, 1, count), dtype=np.float32)
-    favour[..., len(charset) :] = SPACE_BONUS_NATS  # a network of the user's may have no such class
-    logits = ops.add(softmax.input_value(0), favour)
+    space_prior = np.zeros((1, 1, count), dtype=np.float32)
+    space_prior[..., len(charset) :] = SPACE_BONUS_NATS  # empty if the user's own network has no class for the space
+    logits = ops.add(softmax.input_value(0), space_prior)
     size = count // max(groups for groups in range(1, math.isqrt(count) + 1) if count % groups == 0)
     grouped = ops.reshape(logits, np.array([0, 0, count // size, size]), special_zero=True)
-    group = _best(ops.reduce_max(grouped, np.array([3])).output(0))
+    group = _pick_best(ops.reduce_max(grouped, np.array([3])).output(0))
     members = ops.gather(grouped, ops.squeeze(group.output(1), np.array([2])), np.int64(2), batch_dims=2)
-    index = ops.add(ops.multiply(group.output(1), np.int64(size)), _best(members.output(0)).output(1))
+    index = ops.add(ops.multiply(group.output(1), np.int64(size)), _pick_best(members.output(0)).output(1))
     total = ops.reduce_sum(ops.exp(ops.subtract(logits, group.output(0))), np.array([2]), keep_dims=True)
-    high = ops.divide(index, np.int64(DIGIT))
-    low = ops.subtract(index, ops.multiply(high, np.int64(DIGIT)))
+    high = ops.divide(index, np.int64(DIGIT_BASE))
+    low = ops.subtract(index, ops.multiply(high, np.int64(DIGIT_BASE)))
     found = ops.concat([*(ops.convert(digit, np.float32) for digit in (high, low)), total], 2)
-    # OpenVINO computes what follows the last product in float32, and copies 12 MB of logits for it: so this is the last
+    # OpenVINO computes what follows the last product in float32, and copies 12 MB of logits for it: so here is a last
     high, low, total = ops.split(ops.matmul(found, np.eye(3, dtype=np.float32), False, False), np.int64(2), 3).outputs()
-    index = ops.convert(ops.add(ops.multiply(high, np.float32(DIGIT)), low), np.int64)
-    return openvino.Model([index.output(0), ops.divide(np.float32(1), total).output(0)], model.get_parameters())
+    index = ops.convert(ops.add(ops.multiply(high, np.float32(DIGIT_BASE)), low), np.int64)
+    outputs = [index.output(0), ops.divide(np.float32(1), total).output(0)]
+    return openvino.Model(outputs, model.get_parameters()), bool(space_prior.any())
 
 
-def _best(values: openvino.Output) -> openvino.Node:
+def _pick_best(values: openvino.Output) -> openvino.Node:
     return ops.topk(values, np.int64(1), axis=2, mode="max", sort="none", index_element_type="i64")
 
 
 def redirect(inputs: Iterable[openvino.Input], to: openvino.Node) -> None:
-    """Have these inputs take what a node gives."""
+    """Make these inputs take the output of a node."""
     for target in inputs:
         target.replace_source_output(to.output(0))

@@ -1,7 +1,7 @@
 """What the padding behind a short line adds inside the recognizers that we know.
 
-In fitted/padding.json, by the SHA-256 of the ONNX file, made by fitting/calibrate.py: the mean per channel of each
-feature map whose mean the network takes, and of the columns that enter the transformer.
+fitted/padding.json holds by the SHA-256 of the ONNX file, as fitting/calibrate.py measured it, the mean per channel in
+the padding: of each feature map whose mean the network takes, and of the columns that enter the transformer.
 """
 
 import json
@@ -15,21 +15,21 @@ from numpy.typing import NDArray
 from ocr.model_files import fingerprint
 
 FILE = Path(__file__).parent / "fitted" / "padding.json"
-NEVER = -1e4
-"""What is added to attention, before softmax, where there must be none."""
+MASKED_LOGIT = -1e4
+"""Added to a logit of attention, it leaves no attention after softmax."""
 
 
-def known(path: Path) -> bool:
+def is_known(path: Path) -> bool:
     """Whether the model in this file is one of them."""
-    return fingerprint(path) in _table()
+    return fingerprint(path) in _read_table()
 
 
 @cache
-def of(path: Path) -> Sequence[NDArray[np.float32]]:
-    """Of the model in this file."""
-    return [np.array(values, dtype=np.float32) for values in _table()[fingerprint(path)]]
+def read_means(path: Path) -> Sequence[NDArray[np.float32]]:
+    """The means of a known model, (C,) each: of its feature maps in their order, then of the columns."""
+    return [np.array(values, dtype=np.float32) for values in _read_table()[fingerprint(path)]]
 
 
 @cache
-def _table() -> dict[str, Sequence[Sequence[float]]]:
+def _read_table() -> dict[str, Sequence[Sequence[float]]]:
     return json.loads(FILE.read_text("utf-8"))  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What a runner is."""
+"""What a runner is, and what it is made with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,33 +10,33 @@ from ocr.types import Limits, Reading
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a runner is made with.
-
-    `model` is a name of ocr.model_files, `threads` the cores that a network may use, `model_dir` a folder
-    that replaces the model's own files, `log_format` the format of what it logs (see logs.py). `device` is "cpu",
-    or "gpu" and the number of a card, "gpu:1"; None is the runner's own. On a card, `gpu_memory` bytes may be used.
-    `mmocr` holds what only MMOCR's runners need: the values of the settings that begin so, without that word.
-    """
+    """What a runner is made with, the same for every runner."""
 
     model: str
+    """A name in ocr.model_files."""
     threads: int
+    """The CPU cores that a network may use."""
     limits: Limits
+    """The bounds of what is read."""
     model_dir: Path | None = None
+    """A folder whose files replace those of the model."""
     log_format: str = "text"
+    """The format of the log (logs.py)."""
     device: str | None = None
+    """"cpu", or "gpu" and the number of a card, as in "gpu:1"; None leaves the choice to the runner."""
     gpu_memory: int = 2000 * 10**6
+    """Bytes of a card's memory that may be used."""
     mmocr: Mapping[str, str] = field(default_factory=dict)
+    """Settings of MMOCR's runners alone: the values of MMOCR_..., by the rest of the name in lower case."""
 
 
 class Runner(Protocol):
-    """Reads photos on one kind of hardware.
-
-    `device` says in words what it runs on, `optimisations` what makes its networks faster; both are known once the
-    runner is loaded.
-    """
+    """Reads photos on one kind of hardware."""
 
     device: str
+    """What it runs on, in words; known once it is loaded."""
     optimisations: tuple[str, ...]
+    """What was really applied to its networks, in the words of docs/adr; known once it is loaded."""
 
     def __init__(self, options: Options) -> None: ...
 

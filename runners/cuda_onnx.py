@@ -8,13 +8,13 @@ from ocr.errors import RunnerUnavailable
 from ocr.types import DetectorNetwork
 from runners.gpu import CardRunner
 from runners.onnx import OnnxRunner
-from runners.pipeline import look
+from runners.pipeline import make_detector_network
 
 PROVIDER = "CUDAExecutionProvider"
 
 
 class CudaOnnxRunner(CardRunner, OnnxRunner):
-    """ONNX Runtime on a card or, where that is asked for, on the CPU."""
+    """ONNX Runtime on a card or, if the options ask for it, on the CPU."""
 
     def load(self) -> None:
         if self.card is not None:
@@ -22,20 +22,21 @@ class CudaOnnxRunner(CardRunner, OnnxRunner):
             self.device = f"CUDA {onnxruntime.cuda_version}, gpu:{self.card}"
         super().load()
 
-    def open_detector(self, path: Path) -> DetectorNetwork:
-        return look(self.outputs(self.session(path)))  # whole: what pays on a card was not measured
+    def load_detector_network(self, path: Path) -> DetectorNetwork:
+        # as it is in the file: what pays on a card was not measured
+        return make_detector_network(self.make_network(self.load_session(path)))
 
-    def session(self, model: Path | bytes) -> onnxruntime.InferenceSession:
+    def load_session(self, model: Path | bytes) -> onnxruntime.InferenceSession:
         if self.card is None:
-            return super().session(model)
+            return super().load_session(model)
         config = {
             "device_id": self.card,
-            "gpu_mem_limit": self._options.gpu_memory // 2,  # of each of the two networks
+            "gpu_mem_limit": self._options.gpu_memory // 2,  # for each of the two networks
             "arena_extend_strategy": "kSameAsRequested",
-            "cudnn_conv_algo_search": "HEURISTIC",  # trying all of them out takes a second for each new shape
+            "cudnn_conv_algo_search": "HEURISTIC",  # the default tries all out, a second for each new shape
         }
         session = onnxruntime.InferenceSession(model, providers=[(PROVIDER, config)])
-        if PROVIDER not in session.get_providers():  # it would go on with the CPU
+        if PROVIDER not in session.get_providers():  # it would silently use the CPU
             raise RunnerUnavailable(
                 f"ONNX Runtime cannot use gpu:{self.card} (the log says why): nvidia-smi must list it, "
                 f"with a driver for CUDA {onnxruntime.cuda_version} or newer"

@@ -19,14 +19,14 @@ from runners.mmocr_imports import CONFIGS, DETECTOR, RECOGNIZER
 from runners.mmocr_onnx import MmocrOnnxRunner
 
 EXAMPLE = "textdet/textsnake/textsnake_resnet50_fpn-unet_1200e_ctw1500.py"
-BATCH = 8  # lines that are recognized at a time
-LEAST = 0.9  # pixels; times MMOCR's radius_shrink_ratio of 1.03 still below 1
+BATCH_LINES = 8
+MIN_RADIUS_PX = 0.9  # times MMOCR's radius_shrink_ratio of 1.03 still below 1
 
-TENSORS = {
+TENSOR_NAMES = {
     ("collections", "OrderedDict"),
     *(("torch._utils", name) for name in ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter")),
 }
-"""What a file of weights may name; storages of numbers PyTorch knows itself."""
+"""What a file of weights may refer to; PyTorch itself knows the storages of numbers."""
 
 
 class MmocrRunner(MmocrOnnxRunner):
@@ -35,14 +35,14 @@ class MmocrRunner(MmocrOnnxRunner):
     def load(self) -> None:
         torch.set_num_threads(self._options.threads)
         super().load()
-        device = torch_device(self._options.device)
+        device = choose_device(self._options.device)
         self.device = "CPU" if device == "cpu" else torch.cuda.get_device_name(device)
 
-    def mmocr_detector(self) -> Callable[[Pixels], list[Region]]:
-        inferencer = self._opened(DETECTOR, "det")
+    def load_mmocr_detector(self) -> Callable[[Pixels], list[Region]]:
+        inferencer = self._open(DETECTOR, "det")
         postprocessor: Any = getattr(getattr(inferencer.model, "det_head", None), "postprocessor", None)
         if type(postprocessor).__name__ == "TextSnakePostprocessor":
-            postprocessor.get_text_instances = ending(postprocessor.get_text_instances)
+            postprocessor.get_text_instances = clamp_radius(postprocessor.get_text_instances)
 
         def detect(pixels: Pixels) -> list[Region]:
             with self._cores:
@@ -56,45 +56,45 @@ class MmocrRunner(MmocrOnnxRunner):
 
         return detect
 
-    def mmocr_recognizer(self) -> Recognize:
-        inferencer = self._opened(RECOGNIZER, "rec")
+    def load_mmocr_recognizer(self) -> Recognize:
+        inferencer = self._open(RECOGNIZER, "rec")
 
         def recognize(crops: Sequence[Pixels]) -> list[tuple[str, float]]:
             with self._cores:
-                lying = [np.ascontiguousarray(crop) for crop in crops]
-                read = inferencer(lying, batch_size=BATCH, progress_bar=False, return_datasamples=True)
+                contiguous = [np.ascontiguousarray(crop) for crop in crops]
+                read = inferencer(contiguous, batch_size=BATCH_LINES, progress_bar=False, return_datasamples=True)
             texts = [line.pred_text for line in read["predictions"]]
             return [(text.item, float(np.mean(text.score))) if text.item else ("", 0.0) for text in texts]
 
         return recognize
 
-    def _opened(self, inferencer: Callable[..., Any], part: str) -> Any:
-        config = own_config(self._options.mmocr.get(f"{part}_config")) or self.file(f"{part}_config")
-        return opened(inferencer, config, self.file(f"{part}_weights"), torch_device(self._options.device))
+    def _open(self, kind: Callable[..., Any], part: str) -> Any:
+        config = find_own_config(self._options.mmocr.get(f"{part}_config")) or self.get_file(f"{part}_config")
+        return open_inferencer(kind, config, self.get_file(f"{part}_weights"), choose_device(self._options.device))
 
 
-def own_config(name: str | None) -> Path | None:
-    """The config that MMOCR brings under this name, such as textdet/dbnet/dbnet_resnet18_fpnc_1200e_icdar2015.py."""
+def find_own_config(name: str | None) -> Path | None:
+    """MMOCR's own config of this name, such as textdet/dbnet/dbnet_resnet18_fpnc_1200e_icdar2015.py."""
     path = CONFIGS / name if name else None
     return path if path and path.is_file() else None
 
 
-def ending(decode: Callable[..., Any]) -> Callable[..., Any]:
-    """MMOCR's decoding of TextSnake's maps (5, H, W) with an end.
+def clamp_radius(decode: Callable[..., Any]) -> Callable[..., Any]:
+    """Make MMOCR's decoding of TextSnake's maps, (5, H, W), come to an end.
 
-    It walks in steps of a share of the radius, for ever where that is nearly 0. Disks with a radius below 1 count for
-    nothing, so they may as well have one of LEAST.
+    It walks in steps of a share of the radius, for ever where that is nearly 0. It ignores disks with a radius below 1,
+    so these may as well have one of MIN_RADIUS_PX.
     """
 
     def decoded(maps: torch.Tensor, sample: Any) -> Any:
-        maps[4].clamp_(min=LEAST)
+        maps[4].clamp_(min=MIN_RADIUS_PX)
         return decode(maps, sample)
 
     return decoded
 
 
-def torch_device(device: str | None) -> str:
-    """PyTorch's name of a device: the first GPU if there is one and nothing else is asked for.
+def choose_device(device: str | None) -> str:
+    """PyTorch's name of a device; if None is given, of the first GPU or, without one, the CPU.
 
     Raises:
         RunnerUnavailable: there is no such GPU.
@@ -109,13 +109,13 @@ def torch_device(device: str | None) -> str:
     return f"cuda:{index}"
 
 
-def opened(inferencer: Callable[..., Any], config: Path, weights: Path, device: str) -> Any:
+def open_inferencer(inferencer: Callable[..., Any], config: Path, weights: Path, device: str) -> Any:
     """One of MMOCR's inferencers, with all of its weights from a local checkpoint.
 
     Raises:
         RunnerUnavailable: the checkpoint cannot be read or belongs to another config, or the config is incomplete.
     """
-    state = checkpoint(weights)
+    state = load_weights(weights)
     try:
         Config.fromfile(config)
     except FileNotFoundError as error:
@@ -124,7 +124,7 @@ def opened(inferencer: Callable[..., Any], config: Path, weights: Path, device: 
             f"has in {CONFIGS}, such as {EXAMPLE}, or a config in one piece, as mmengine's Config.dump() writes it"
         ) from None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that there are no weights yet, and of what MMOCR's own dependencies outgrew
+        warnings.simplefilter("ignore")  # that weights are missing yet, and that its dependencies are old
         made = inferencer(model=str(config), weights=None, device=device)
     try:
         made.model.load_state_dict(state)
@@ -134,24 +134,24 @@ def opened(inferencer: Callable[..., Any], config: Path, weights: Path, device: 
     return made
 
 
-def checkpoint(path: Path) -> dict[str, torch.Tensor]:
-    """The weights in a checkpoint, in those too that PyTorch refuses since 2.6; none of a file's code is run.
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The weights in a checkpoint, even one that PyTorch refuses since 2.6; runs no code of the file.
 
     Raises:
         RunnerUnavailable: it is no checkpoint, or there are no weights in it.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_WEIGHTS)
+        content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_PICKLE)
         weights = content.get("state_dict", content)
         if weights and all(isinstance(value, torch.Tensor) for value in weights.values()):
             return dict(weights)
-    except Exception as error:  # noqa: BLE001 - PyTorch raises nearly anything on a file that is none
+    except Exception as error:  # noqa: BLE001 - PyTorch raises nearly anything on another file
         raise RunnerUnavailable(f"{path.name} is no checkpoint that PyTorch can read: {error}") from None
     raise RunnerUnavailable(f"{path.name} holds no weights")
 
 
 class _Inert:
-    """Stands in for whatever a checkpoint holds beside weights, such as the history of the training."""
+    """Stands for whatever a checkpoint holds besides weights, such as the history of the training."""
 
     def __new__(cls, *_: object, **__: object) -> Self:
         return super().__new__(cls)
@@ -169,14 +169,14 @@ class _Inert:
         pass
 
 
-class _Weights(pickle.Unpickler):
-    """Unpickles tensors and what holds them; anything else would be code of the file's choice."""
+class _Unpickler(pickle.Unpickler):
+    """Unpickles tensors and what holds them; anything else could be code of the file's choice."""
 
     def find_class(self, module: str, name: str) -> Any:
-        return super().find_class(module, name) if (module, name) in TENSORS else _Inert
+        return super().find_class(module, name) if (module, name) in TENSOR_NAMES else _Inert
 
 
-_WEIGHTS = SimpleNamespace(
-    __name__="weights", Unpickler=_Weights, load=lambda file, **options: _Weights(file, **options).load()
+_PICKLE = SimpleNamespace(
+    __name__="weights", Unpickler=_Unpickler, load=lambda file, **options: _Unpickler(file, **options).load()
 )
-"""In place of the module pickle."""
+"""Replaces the module pickle."""

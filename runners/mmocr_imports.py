@@ -1,8 +1,8 @@
-"""MMOCR 1.0.1, imported: its last release wants older packages than there are today.
+"""Imports MMOCR 1.0.1, the last release, which needs older packages than those of today.
 
 - NumPy 2 has no `sctypes`, in which imgaug looks up the names of types.
 - mmcv-lite, the mmcv without compiled operators, installs in seconds, but MMDetection imports `mmcv._ext`, although
-  neither TextSnake nor DBNet calls an operator in it. Where the real one is missing, a stand-in is imported whose
+  neither TextSnake nor DBNet calls an operator in it. Where the real one is missing, a stand-in is imported; its
   operators say what to install when a network calls one.
 """
 
@@ -38,7 +38,7 @@ class MissingOperators(Loader):
 
 
 class ExtensionFinder(MetaPathFinder):
-    """Finds the stand-in. It comes last on sys.meta_path, so it is asked only where there is no real extension."""
+    """Finds the stand-in. It is last on sys.meta_path, so it is asked only if there is no real extension."""
 
     def find_spec(self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
         return ModuleSpec(name, MissingOperators()) if name == EXTENSION else None

@@ -16,32 +16,32 @@ from runners.onnx import OnnxRunner
 class MmocrOnnxRunner(OnnxRunner):
     """A detector of MMOCR, and PP-OCR's recognizer or none."""
 
-    def pipeline(self) -> Pipeline | DetectionPipeline:
-        finder = WholePhotoSearch(self.mmocr_detector(), self._options.limits)
+    def load_pipeline(self) -> Pipeline | DetectionPipeline:
+        finder = WholePhotoSearch(self.load_mmocr_detector(), self._options.limits)
         recognizer = self._options.mmocr.get("recognizer", "ppocr")
         if recognizer == "none":
             return DetectionPipeline(finder, self._options.limits)
         if recognizer == "mmocr":
-            return Pipeline(finder, self.mmocr_recognizer(), self._options.limits)
+            return Pipeline(finder, self.load_mmocr_recognizer(), self._options.limits)
         files = locate(self._options.model, self._options.model_dir)
-        return Pipeline(finder, self.recognizer(files.recognizer), self._options.limits)
+        return Pipeline(finder, self.load_recognizer(files.recognizer), self._options.limits)
 
-    def mmocr_detector(self) -> Callable[[Pixels], list[Region]]:
-        """The detector, loaded."""
-        session = self.session(self.file("det_onnx"))
+    def load_mmocr_detector(self) -> Callable[[Pixels], list[Region]]:
+        """Load the detector."""
+        session = self.load_session(self.get_file("det_onnx"))
         try:
             recipe = Recipe.from_metadata(session.get_modelmeta().custom_metadata_map)
         except (KeyError, ValueError, TypeError):
             raise RunnerUnavailable("MMOCR_DET_ONNX is no file that python -m runners.mmocr_export made") from None
-        network = self.network(session)
-        return MmocrDetector(lambda pixels: network(pixels[None])[0], recipe)
+        network = self.make_network(session)
+        return MmocrDetector(lambda pixels: network(pixels[None])[0][0], recipe)
 
-    def mmocr_recognizer(self) -> Recognize:
-        """MMOCR's recognizer, loaded."""
+    def load_mmocr_recognizer(self) -> Recognize:
+        """Load MMOCR's recognizer."""
         raise RunnerUnavailable("MMOCR_RECOGNIZER=mmocr needs OCR_RUNNER=mmocr")
 
-    def file(self, name: str) -> Path:
-        """A file that a setting names; raises RunnerUnavailable, where MMOCR would download or go on without it."""
+    def get_file(self, name: str) -> Path:
+        """The file that a setting names; raises RunnerUnavailable, where MMOCR would download it or go on without."""
         path = self._options.mmocr.get(name)
         if path is None:
             raise RunnerUnavailable(f"MMOCR_{name.upper()} is not set; it must name a file on this machine")

@@ -1,4 +1,4 @@
-"""What is found of NVIDIA's software on this machine."""
+"""NVIDIA's software on this machine: its driver, and the libraries in its packages."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ DRIVER = "libcuda.so.1"
 
 
 def has_driver() -> bool:
-    """Whether the driver is there: without it, importing an engine for cards is a second for nothing."""
+    """Whether the driver is installed: without it, importing an engine for cards would waste a second."""
     try:
         ctypes.CDLL(DRIVER)
     except OSError:
@@ -19,24 +19,24 @@ def has_driver() -> bool:
     return True
 
 
-def environment() -> dict[str, str]:
-    """What a process needs to find the libraries: this variable counts only when a process starts."""
-    folders = [libraries().name, os.environ.get("LD_LIBRARY_PATH", "")]
+def make_environment() -> dict[str, str]:
+    """The environment variable with which a process finds the libraries; it counts only when a process starts."""
+    folders = [link_libraries().name, os.environ.get("LD_LIBRARY_PATH", "")]
     return {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, folders))}
 
 
 def clean_up() -> None:
-    """Remove the folder that environment() made."""
-    if libraries.cache_info().currsize:
-        libraries().cleanup()
-        libraries.cache_clear()
+    """Remove the folder that make_environment() made."""
+    if link_libraries.cache_info().currsize:
+        link_libraries().cleanup()
+        link_libraries.cache_clear()
 
 
 @cache
-def libraries() -> "tempfile.TemporaryDirectory[str]":
-    """A folder with the libraries of all of NVIDIA's packages, also by the names that PaddlePaddle looks for.
+def link_libraries() -> "tempfile.TemporaryDirectory[str]":
+    """A folder of links to the libraries in all of NVIDIA's packages, also by the names that PaddlePaddle looks for.
 
-    These have no version ("libcudnn.so"), and only an installed toolkit brings them.
+    These have no version ("libcudnn.so"), and only an installed toolkit has them.
     """
     folder = tempfile.TemporaryDirectory(prefix="mtphotos-ocr-nvidia-")
     spec = find_spec("nvidia")

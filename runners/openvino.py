@@ -10,31 +10,30 @@ from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
 
 from networks import blank_skipping, early_exit, early_exit_openvino, int8, openvino_rewrites, packed_lines, padding
+from networks.openvino_rewrites import Array
 from ocr.line_packing import INPUT_WIDTHS_PX, PackedLineRecognizer
 from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Pixels, Recognize
 from runners.base import Options
-from runners.pipeline import OpenRecognizer, PipelineRunner, charset
+from runners.pipeline import PipelineRunner, RecognizerNetwork, read_charset
 
 DETECTOR_CACHE = {"CPU_RUNTIME_CACHE_CAPACITY": 600}
-"""OpenVINO keeps what it prepared for a shape, to be faster the second time: 3 MB. This is room for a dozen or more."""
+"""OpenVINO keeps what it prepared for a shape, 3 MB, to be faster the second time: room for a dozen shapes or more."""
 
 
 class OpenVinoRunner(PipelineRunner):
-    """OpenVINO's CPU device, in int8 where that pays."""
+    """OpenVINO's CPU device, in int8 where that is faster."""
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._core = openvino.Core()
-
-    def load(self) -> None:
-        super().load()
         self.device = self._core.get_property("CPU", "FULL_DEVICE_NAME")
 
-    def open_detector(self, path: Path) -> DetectorNetwork:
-        model = openvino_rewrites.fuse_squeeze_excitation(
-            openvino_rewrites.replace_transposed_convolutions(self._read(path))
-        )
+    def load_detector_network(self, path: Path) -> DetectorNetwork:
+        model = self._read(path)
+        self.record("quarter-size head", applied=openvino_rewrites.replace_transposed_convolutions(model))
+        self.record("fused squeeze-and-excitation", applied=openvino_rewrites.fuse_squeeze_excitation(model))
         if plane := early_exit.plane(path):
+            self.record("early exit")
             model = early_exit_openvino.add_early_exit(model, plane)
         build = PrePostProcessor(model)
         build.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
@@ -49,60 +48,62 @@ class OpenVinoRunner(PipelineRunner):
 
         return network
 
-    def recognizer(self, path: Path) -> Recognize:
-        if not padding.known(path):
-            return super().recognizer(path)
+    def load_recognizer(self, path: Path) -> Recognize:
+        if not padding.is_known(path):
+            return super().load_recognizer(path)
         model = self._read(path)
-        characters = _charset(model)
-        classes = blank_skipping.skipping(
-            self._classes(openvino_rewrites.split(model.clone())[1], characters), blank_skipping.plane(path)
-        )
+        self.record("packed lines", "blank skipping")
+        charset = _read_charset(model)
+        last = openvino_rewrites.split_last_layer(model.clone())[1]
+        classes = blank_skipping.skip_blanks(self._pick_best_classes(last, charset), blank_skipping.read_plane(path))
         with ThreadPoolExecutor() as pool:  # each takes one core
-            opened = pool.map(lambda width: self._open_rows(model, path, width), INPUT_WIDTHS_PX)
-            networks = dict(zip(INPUT_WIDTHS_PX, opened, strict=True))
+            requests = pool.map(lambda width: self._compile_packed(model, path, width), INPUT_WIDTHS_PX)
+            networks = dict(zip(INPUT_WIDTHS_PX, requests, strict=True))
 
-        def network(row: NDArray[np.float32], lines: Sequence[slice]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-            width = row.shape[3]
-            guides = packed_lines.guides(lines, width)
+        def network(packed: Array, lines: Sequence[slice]) -> tuple[NDArray[np.int64], Array]:
+            width = packed.shape[3]
+            line_masks = packed_lines.make_line_masks(lines, width)
             with self._cores:
-                columns = networks[width].infer([row, *guides], share_inputs=True)[0]
+                columns = networks[width].infer([packed, *line_masks], share_inputs=True)[0]
                 (best,), (probability,) = classes(columns)
             return best, probability
 
-        return PackedLineRecognizer(network, characters)
+        return PackedLineRecognizer(network, charset)
 
-    def _open_rows(self, model: openvino.Model, path: Path, width: int) -> openvino.InferRequest:
+    def _compile_packed(self, model: openvino.Model, path: Path, width: int) -> openvino.InferRequest:
         model = model.clone()  # with the same weights in memory
         packed_lines.rewrite(model, path, width)
-        return self._compile(openvino_rewrites.split(model)[0])
+        return self._compile(openvino_rewrites.split_last_layer(model)[0])
 
-    def open_recognizer(self, path: Path) -> OpenRecognizer:
+    def load_recognizer_network(self, path: Path) -> RecognizerNetwork:
         model = self._read(path)
-        characters = _charset(model)
-        classes = self._classes(model, characters)
+        charset = _read_charset(model)
+        classes = self._pick_best_classes(model, charset)
 
-        def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        def network(batch: Array) -> tuple[NDArray[np.int64], Array]:
             with self._cores:
                 return classes(batch)
 
-        return OpenRecognizer(network, characters)
+        return RecognizerNetwork(network, charset)
 
-    def _classes(self, model: openvino.Model, characters: Sequence[str]) -> BestClasses:
+    def _pick_best_classes(self, model: openvino.Model, charset: Sequence[str]) -> BestClasses:
         """The best classes that a recognizer or its last layer finds; one call at a time."""
-        request = self._compile(openvino_rewrites.best_classes(model, characters))
+        picking, favours_spaces = openvino_rewrites.pick_best_classes(model, charset)
+        self.record("space prior", applied=favours_spaces)
+        request = self._compile(picking)
 
-        def network(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        def network(batch: Array) -> tuple[NDArray[np.int64], Array]:
             result = request.infer({0: batch}, share_inputs=True)
             return result[0][..., 0], result[1][..., 0]
 
         return network
 
     def _read(self, path: Path) -> openvino.Model:
-        model = openvino_rewrites.prune_channels(self._core.read_model(path))
-        if int8.pays():
-            int8.quantize(model, path)
+        model = self._core.read_model(path)
+        self.record("pruned channels", applied=openvino_rewrites.prune_channels(model))
+        self.record("int8", applied=int8.is_faster() and int8.quantize(model, path))
         if self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.f32:
-            openvino_rewrites.replace_concatenations(model)
+            self.record("summed convolutions", applied=openvino_rewrites.replace_concatenations(model))
         return model
 
     def _compile(self, model: openvino.Model, config: Mapping[str, int] = {}) -> openvino.InferRequest:
@@ -113,8 +114,8 @@ class OpenVinoRunner(PipelineRunner):
         return compiled.create_infer_request()
 
 
-def _charset(model: openvino.Model) -> Sequence[str]:
+def _read_charset(model: openvino.Model) -> Sequence[str]:
     # ONNX metadata of OpenVINO's frontend: a map without get(), only there if the file has any
     info = model.get_rt_info()
     metadata = info["framework"] if "framework" in info else {}  # noqa: SIM401
-    return charset({key: metadata[key].value for key in metadata})
+    return read_charset({key: metadata[key].value for key in metadata})

@@ -1,4 +1,4 @@
-"""The runners that are our own pipeline on an engine for neural networks."""
+"""Runners that read with our own pipeline, on an engine for neural networks."""
 
 import math
 from abc import ABC, abstractmethod
@@ -20,22 +20,21 @@ from ocr.search import Search
 from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Reading, Recognize, planes
 from runners.base import Options
 
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""One pass of a network over a batch. As safe as what is made of it (ocr.types)."""
-
-Outputs = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
-"""The same, of a network with several outputs."""
+Network = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
+"""One pass of a network over a batch: its outputs. As thread-safe as what is made of it (ocr.types)."""
 
 
-class OpenRecognizer(NamedTuple):
-    """A recognizer's network, and its characters."""
+class RecognizerNetwork(NamedTuple):
+    """A recognizer's network and its characters."""
 
-    network: BestClasses
+    best_classes: BestClasses
+    """One pass of the network."""
     charset: Sequence[str]
+    """Class i is charset[i - 1], the last one the space; class 0 is CTC's blank."""
 
 
 class PipelineRunner(ABC):
-    """A runner of ocr.Pipeline: subclasses bring the engine that its networks run on, and say which files it takes."""
+    """A runner of ocr.Pipeline; a subclass brings the engine of the networks and says which files the engine reads."""
 
     form: ClassVar[ModelFormat] = ONNX
     device = "CPU"
@@ -47,29 +46,33 @@ class PipelineRunner(ABC):
         self._cores = Lock()  # a network uses all of them: two at a time are slower than one after the other
 
     @abstractmethod
-    def open_detector(self, path: Path) -> DetectorNetwork:
-        """A detector's network from its file."""
+    def load_detector_network(self, path: Path) -> DetectorNetwork:
+        """Load a detector's network from its file."""
 
     @abstractmethod
-    def open_recognizer(self, path: Path) -> OpenRecognizer:
-        """A recognizer's network from its file."""
+    def load_recognizer_network(self, path: Path) -> RecognizerNetwork:
+        """Load a recognizer's network from its file."""
 
     def load(self) -> None:
-        self._pipeline = self.pipeline()
+        self._pipeline = self.load_pipeline()
 
-    def pipeline(self) -> Pipeline | DetectionPipeline:
-        """What photos are read with, its networks loaded."""
+    def load_pipeline(self) -> Pipeline | DetectionPipeline:
+        """Load the networks and make the pipeline that reads photos."""
         files = locate(self._options.model, self._options.model_dir, self.form)
-        detector = cache(lambda path: Detector(self.open_detector(path)))  # mostly one for both
-        glancer = detector(files.coarse_detector) if files.coarse_detector else None
-        finder = Search(detector(files.detector), self._options.limits, glancer)
+        detector = cache(lambda path: Detector(self.load_detector_network(path)))  # mostly one for both
+        coarse_detector = detector(files.coarse_detector) if files.coarse_detector else None
+        finder = Search(detector(files.detector), self._options.limits, coarse_detector)
         finder.warm_up()
-        return Pipeline(finder, self.recognizer(files.recognizer), self._options.limits)
+        return Pipeline(finder, self.load_recognizer(files.recognizer), self._options.limits)
 
-    def recognizer(self, path: Path) -> Recognize:
-        """The recognizer of a file."""
-        opened = self.open_recognizer(path)
-        return Recognizer(opened.network, opened.charset)
+    def load_recognizer(self, path: Path) -> Recognize:
+        """Load a recognizer from its file."""
+        return Recognizer(*self.load_recognizer_network(path))
+
+    def record(self, *names: str, applied: bool = True) -> None:
+        """Add names to `optimisations` if these were applied to a network."""
+        if applied:
+            self.optimisations = tuple(dict.fromkeys(self.optimisations + names))
 
     def read(self, photo: bytes) -> Reading:
         if self._pipeline is None:
@@ -80,26 +83,26 @@ class PipelineRunner(ABC):
         self._pipeline = None
 
 
-def look(network: Outputs) -> DetectorNetwork:
-    """A detector of a network from (1, 3, H, W) to what DetectorOutput has, (1, 1, H, W) and (1, 1, h, w)."""
+def make_detector_network(network: Network) -> DetectorNetwork:
+    """A DetectorNetwork from a network of (1, 3, H, W) that gives what DetectorOutput has, as (1, 1, H, W) each."""
     return lambda pixels: DetectorOutput(*(values[0, 0] for values in network(planes(pixels)[np.newaxis])))
 
 
-def best_classes(network: Network, charset: Sequence[str]) -> BestClasses:
-    """A recognizer's network of one that gives the probabilities of all classes, (N, T, C); spaces are favoured."""
+def pick_best_classes(network: Network, charset: Sequence[str]) -> BestClasses:
+    """BestClasses from a network that gives the probabilities of all classes, (N, T, C); spaces are favoured."""
 
-    def best(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        odds = network(batch)
-        spaces = odds[..., len(charset) : len(charset) + 1]  # a network of the user's may have no such class
+    def best_classes(batch: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        (odds,) = network(batch)
+        spaces = odds[..., len(charset) : len(charset) + 1]  # empty if the user's own network has no such class
         total = 1 + spaces.sum(axis=2) * np.float32(math.expm1(SPACE_BONUS_NATS))
         spaces *= np.float32(math.exp(SPACE_BONUS_NATS))
-        classes = odds.argmax(axis=2)
-        return classes, np.take_along_axis(odds, classes[..., np.newaxis], axis=2)[..., 0] / total
+        best = odds.argmax(axis=2)
+        return best, np.take_along_axis(odds, best[..., np.newaxis], axis=2)[..., 0] / total
 
-    return best
+    return best_classes
 
 
-def charset(metadata: dict[str, str]) -> Sequence[str]:
+def read_charset(metadata: dict[str, str]) -> Sequence[str]:
     """The characters of a PP-OCR recognizer: a line each in its file's metadata, then the space.
 
     Raises:

@@ -1,7 +1,4 @@
-"""The runners, by the one word that each has everywhere: setting, extra, image tag and module.
-
-And which of them can read here.
-"""
+"""The runners by their one word (setting, extra, image tag, module), and which of them can read on this machine."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -15,42 +12,47 @@ from runners.base import Options, Runner
 
 
 class RunnerEntry(NamedTuple):
-    """What is known of a runner before it is imported.
-
-    Where its class is ("module:Class"), the packages of its engine, any of which serves, the models that it has, the
-    best first, what a card is to it, whether `auto` may take it, what the environment of its process has besides, and
-    which of MMOCR's options names its detector.
-    """
+    """What is known of a runner before it is imported."""
 
     runner: str
+    """Its class, as "module:Class"."""
     engines: Sequence[str]
+    """The packages of its engine, any one of which is enough."""
     models: Sequence[str] = ("ppocrv6", "ppocrv4")
-    card: Literal["needed", "welcome", "unused"] = "unused"
+    """The models that it has, the best first."""
+    card: Literal["required", "optional", "unused"] = "unused"
+    """What an NVIDIA card is to it."""
     automatic: bool = True
+    """Whether `auto` may choose it."""
     environment: Callable[[], Mapping[str, str]] = dict
+    """Makes the environment variables that its process has besides those of the service."""
     detector: str = ""
+    """The option of MMOCR that names its detector, if it is not the model's."""
 
-    def model(self, options: Options) -> str:
-        """The name of the model that it reads with: that of the folder, the one that is wanted, or its best."""
+    def choose_model(self, options: Options) -> str:
+        """The name of the model that it reads with: that of the folder, the one in the options, or its best."""
         if options.model_dir:
             return options.model_dir.name
         return self.models[0] if options.model == "auto" else options.model
 
-    def reads_with(self, options: Options) -> str:
+    def describe_model(self, options: Options) -> str:
         """The same for people: with the detector, where that is not the model's."""
         if not self.detector:
-            return self.model(options)
-        recognizer = options.mmocr.get("recognizer", "ppocr")
-        names = [Path(options.mmocr.get(self.detector, "")).stem, self.model(options) if recognizer == "ppocr" else ""]
-        return " + ".join(filter(None, names))
+            return self.choose_model(options)
+        recognizer = self.choose_model(options) if options.mmocr.get("recognizer", "ppocr") == "ppocr" else ""
+        return " + ".join(filter(None, [Path(options.mmocr.get(self.detector, "")).stem, recognizer]))
 
 
-def malloc(arenas: int, mmap: int, trim: int) -> dict[str, str]:
-    """Settings of glibc's allocator: arenas, and from how many MiB on a block, or unused memory, is given back."""
+def allocator_variables(*, arenas: int, mmap_mib: int = 64, trim_mib: int = 256) -> dict[str, str]:
+    """Environment variables for glibc's allocator.
+
+    A block of `mmap_mib` MiB or more goes back to the system when it is freed; so does the end of the heap, when
+    `trim_mib` MiB or more of it are unused.
+    """
     return {
         "MALLOC_ARENA_MAX": str(arenas),
-        "MALLOC_MMAP_THRESHOLD_": str(mmap << 20),
-        "MALLOC_TRIM_THRESHOLD_": str(trim << 20),
+        "MALLOC_MMAP_THRESHOLD_": str(mmap_mib << 20),
+        "MALLOC_TRIM_THRESHOLD_": str(trim_mib << 20),
     }
 
 
@@ -59,32 +61,34 @@ RUNNERS = {
         "runners.cuda:CudaRunner",
         ("paddlepaddle-gpu", "paddlepaddle"),
         models=("ppocrv4",),
-        card="needed",
-        environment=lambda: malloc(2, 64, 256) | nvidia.environment(),
+        card="required",
+        environment=lambda: allocator_variables(arenas=2) | nvidia.make_environment(),
     ),
     "cuda-onnx": RunnerEntry(
-        "runners.cuda_onnx:CudaOnnxRunner", ("onnxruntime-gpu",), models=("ppocrv6",), card="needed"
+        "runners.cuda_onnx:CudaOnnxRunner", ("onnxruntime-gpu",), models=("ppocrv6",), card="required"
     ),
-    # OpenVINO keeps its own memory: with less in glibc's hands all processes need 850 MB in place of 1150. (With 1 MiB,
-    # what a JPEG is decoded to goes back at once, and decoding takes a quarter longer.) Its cache is above oneDNN's.
+    # OpenVINO keeps its own memory: with less in glibc's hands all processes need 850 MB instead of 1150. (With 1 MiB,
+    # the pixels of a JPEG go back at once, and decoding takes 1.25x the time.) OpenVINO has a cache above oneDNN's.
     "openvino": RunnerEntry(
         "runners.openvino:OpenVinoRunner",
         ("openvino",),
-        environment=lambda: malloc(1, 4, 8) | {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0"},
+        environment=lambda: (
+            allocator_variables(arenas=1, mmap_mib=4, trim_mib=8) | {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0"}
+        ),
     ),
     # ONNX Runtime allocates what it computes with anew for every layer: giving that back would double its time. In one
-    # arena: of others, glibc gives each 64 MiB back that are free, whatever the settings say.
+    # arena: of others, glibc gives back each 64 MiB that are free, whatever the thresholds say.
     "onnx": RunnerEntry(
-        "runners.onnx:OnnxRunner", ("onnxruntime", "onnxruntime-gpu"), environment=lambda: malloc(1, 64, 256)
+        "runners.onnx:OnnxRunner", ("onnxruntime", "onnxruntime-gpu"), environment=lambda: allocator_variables(arenas=1)
     ),
     "mmocr": RunnerEntry(
-        "runners.mmocr:MmocrRunner", ("mmocr",), card="welcome", automatic=False, detector="det_config"
+        "runners.mmocr:MmocrRunner", ("mmocr",), card="optional", automatic=False, detector="det_config"
     ),
     "mmocr-onnx": RunnerEntry(
         "runners.mmocr_onnx:MmocrOnnxRunner",
         ("onnxruntime", "onnxruntime-gpu"),
         automatic=False,
-        environment=lambda: malloc(1, 64, 256),
+        environment=lambda: allocator_variables(arenas=1),
         detector="det_onnx",
     ),
 }
@@ -98,44 +102,44 @@ def make(path: str, options: Options) -> Runner:
     return runner
 
 
-def candidates(setting: str, options: Options) -> list[str]:
+def find_candidates(setting: str, options: Options) -> list[str]:
     """The runners to try for a value of OCR_RUNNER, in the order in which `auto` prefers them.
 
     Raises:
-        RunnerUnavailable: there is none; the message says what to do.
+        RunnerUnavailable: none can read here; the message says what to do.
     """
     names = [setting]
-    if setting == "auto":  # the runners for cards can do without one, but not as fast as others
+    if setting == "auto":  # on the CPU, the runners for cards are slower than the others
         suited = [name for name, entry in RUNNERS.items() if entry.automatic]
         if options.device == "cpu":
-            suited = [name for name in suited if RUNNERS[name].card != "needed"]
-        names = [name for name in suited if _installed(name)] or suited
-    problems = {name: _problem(name, options) for name in names}
+            suited = [name for name in suited if RUNNERS[name].card != "required"]
+        names = [name for name in suited if _is_installed(name)] or suited
+    problems = {name: _find_problem(name, options) for name in names}
     found = [name for name, problem in problems.items() if not problem]
     if not found:
         raise RunnerUnavailable("; ".join(f"OCR_RUNNER={name} {problem}" for name, problem in problems.items()))
     return found
 
 
-def _problem(name: str, options: Options) -> str:
-    """Why a runner cannot read, or nothing."""
+def _find_problem(name: str, options: Options) -> str:
+    """Why a runner cannot read here; empty if it can."""
     entry = RUNNERS[name]
-    if not _installed(name):
+    if not _is_installed(name):
         return f"needs the package {entry.engines[0]}: make setup TARGET={name}"
     if options.device not in {None, "cpu"} and entry.card == "unused":
         return f"cannot use OCR_DEVICE={options.device}: it reads on the CPU"
-    if not options.model_dir and entry.model(options) not in entry.models:
+    if not options.model_dir and entry.choose_model(options) not in entry.models:
         return f"has no OCR_MODEL={options.model}: it has {' and '.join(entry.models)}"
-    if entry.card == "needed" and options.device != "cpu" and not nvidia.has_driver():
+    if entry.card == "required" and options.device != "cpu" and not nvidia.has_driver():
         return "finds no NVIDIA driver: install it; in a container, docker run --gpus all; or allow OCR_DEVICE=cpu"
     return ""
 
 
-def _installed(name: str) -> bool:
-    return any(map(_is_there, RUNNERS[name].engines))
+def _is_installed(name: str) -> bool:
+    return any(map(_has_package, RUNNERS[name].engines))
 
 
-def _is_there(package: str) -> bool:
+def _has_package(package: str) -> bool:
     try:
         distribution(package)
     except PackageNotFoundError:

@@ -32,7 +32,7 @@ class Launcher:
     @property
     def model(self) -> str:
         """The model that it reads with."""
-        return RUNNERS[self.runner].reads_with(self._options)
+        return RUNNERS[self.runner].describe_model(self._options)
 
     async def launch(self) -> WorkerProcess:
         """Start a worker; a call that is cancelled leaves no process behind.

@@ -75,7 +75,7 @@ class WorkerProcess:
             RunnerUnavailable: the runner cannot be loaded here.
         """
         entry = RUNNERS[runner]
-        job = Job(entry.runner, replace(options, model=entry.model(options)))
+        job = Job(entry.runner, replace(options, model=entry.choose_model(options)))
         pairs: list[tuple[socket.socket, socket.socket]] = []
         try:
             pairs.extend(socket.socketpair() for _ in range(1 + slots))

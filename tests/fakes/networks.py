@@ -1,4 +1,4 @@
-"""What small networks are made of, and what they answer."""
+"""The weights of small networks, and their outputs."""
 
 import numpy as np
 import openvino

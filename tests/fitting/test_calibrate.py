@@ -1,4 +1,4 @@
-"""What is measured for blank columns and for convolutions in 8 bits."""
+"""What is measured for blank skipping and for convolutions in int8."""
 
 import numpy as np
 import openvino
@@ -15,14 +15,14 @@ def test_the_plane_leaves_nearly_all_columns_on_their_side() -> None:
     chance = np.random.default_rng(0)
     blank = chance.random(20_000) < 0.6
     columns = chance.normal(0, 0.5, (len(blank), CHANNELS)) + np.where(blank, 1, -1)[:, np.newaxis]
-    *weights, bias = calibrate.plane(columns.astype(np.float32), blank)
+    *weights, bias = calibrate.fit_plane(columns.astype(np.float32), blank)
     skipped = columns @ weights + bias > 0
-    assert skipped[~blank].mean() < 2 * calibrate.SKIPPED
+    assert skipped[~blank].mean() < 2 * calibrate.MAX_TEXT_SKIPPED_SHARE
     assert skipped[blank].mean() > 0.9
 
 
 def weighing(channels: int) -> openvino.Node:
-    """A convolution of so many channels."""
+    """A convolution with so many input channels."""
     given_ = ops.parameter([1, channels, 16, 16], np.float32)
     weights = ops.constant(np.random.default_rng(0).normal(size=(8, channels, 1, 1)).astype(np.float32))
     return ops.convolution(given_, weights, [1, 1], [0, 0], [0, 0], [1, 1])
@@ -31,11 +31,11 @@ def weighing(channels: int) -> openvino.Node:
 @given(st.lists(st.tuples(st.floats(-100, 0), st.floats(0, 100)), min_size=2, max_size=5))
 def test_the_levels_reach_over_what_every_channel_was_given(ranges: list[tuple[float, float]]) -> None:
     low, high = np.array(ranges, dtype=np.float32).T
-    zero, scales = calibrate.levels(low, high, weighing(len(low)))
+    zero, scales = calibrate.choose_levels(low, high, weighing(len(low)))
     assert 0 < zero < 255
     assert (np.array(scales) >= high * 0.99).all()
     assert (np.array(scales) * zero / (255 - zero) >= -low * 0.99).all()
 
 
 def test_values_without_negative_ones_have_nearly_all_levels() -> None:
-    assert calibrate.levels(np.zeros(2, np.float32), np.array([1, 5], np.float32), weighing(2)) == (1, [1, 5])
+    assert calibrate.choose_levels(np.zeros(2, np.float32), np.array([1, 5], np.float32), weighing(2)) == (1, [1, 5])

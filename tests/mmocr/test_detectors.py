@@ -17,7 +17,7 @@ from ase.wrapper import wrapperFini, wrapperInit, wrapperOnceExec
 from ocr.errors import RunnerUnavailable
 from ocr.types import Polygon, TextLine
 from runners.base import Runner
-from runners.mmocr import own_config, torch_device
+from runners.mmocr import choose_device, find_own_config
 from runners.mmocr_export import export
 from runners.mmocr_imports import CONFIGS, DETECTOR, RECOGNIZER
 from tests.fakes import checkpoints
@@ -125,8 +125,8 @@ def test_an_answer_in_mmocrs_form_has_the_numbers_of_its_inferencer(
 
 def test_mmocrs_own_configs_are_known_by_their_names(files: dict[str, str], tmp_path: Path) -> None:
     name = "textdet/dbnet/dbnet_resnet18_fpnc_1200e_icdar2015.py"
-    assert own_config(name) == CONFIGS / name
-    assert own_config("textdet/dbnet") is own_config(None) is own_config(str(tmp_path)) is None
+    assert find_own_config(name) == CONFIGS / name
+    assert find_own_config("textdet/dbnet") is find_own_config(None) is find_own_config(str(tmp_path)) is None
     torch.save(
         DETECTOR(model=str(CONFIGS / name), weights=None, device="cpu").model.state_dict(), tmp_path / "dbnet.pth"
     )
@@ -206,8 +206,8 @@ def test_lines_without_a_radius_are_none_and_take_no_time_without_end(
 
 def test_a_gpu_that_is_not_there_is_named() -> None:
     with pytest.raises(RunnerUnavailable, match=r"OCR_DEVICE=gpu:63: PyTorch .* sees \d+ GPUs"):
-        torch_device("gpu:63")
-    assert torch_device("cpu") == "cpu"
+        choose_device("gpu:63")
+    assert choose_device("cpu") == "cpu"
 
 
 class Evil:

@@ -72,9 +72,9 @@ def test_the_real_detector_has_the_same_map_or_none(
 ) -> None:
     runner = kind(Options("ppocrv6", threads=2, limits=Limits(2000, 10**8, 0.5)))
     path = locate("ppocrv6").detector
-    add_early_exit = runner.open_detector(path)
+    add_early_exit = runner.load_detector_network(path)
     monkeypatch.setattr(early_exit, "plane", lambda _: None)
-    whole = runner.open_detector(path)
+    whole = runner.load_detector_network(path)
     receipt = decode((DATA / "receipt.png").read_bytes(), needed_side=800, max_pixels=10**8).pixels
     with_text = cv2.resize(receipt, (608, 800)).astype(np.uint8)
     probability, signs = add_early_exit(with_text)

@@ -47,35 +47,35 @@ ONE = number(1)
 
 
 def gelu(graph: Graph, value: str, shift: NDArray[np.float32] = ONE) -> str:
-    erf = graph.add("Erf", graph.add("Div", value, graph.constant(number(2**0.5))))
-    product = graph.add("Mul", value, graph.add("Add", erf, graph.constant(shift)))
-    return graph.add("Mul", product, graph.constant(number(0.5)))
+    erf = graph.add("Erf", graph.add("Div", value, graph.add_constant(number(2**0.5))))
+    product = graph.add("Mul", value, graph.add("Add", erf, graph.add_constant(shift)))
+    return graph.add("Mul", product, graph.add_constant(number(0.5)))
 
 
-def dying(
+def with_pruned(
     activation: Step,
     *,
-    dead: int,
+    pruned: int,
     copied: bool = False,
     also: Step | None = None,
     shape: tuple[int, ...] = (1, 48, 1, 1),
 ) -> onnx.ModelProto:
-    """Two convolutions with 48 channels between them, the first of which are dead; `also` takes these too.
+    """Two convolutions with 48 channels between them, of which the first are pruned; `also` takes these, too.
 
     `shape` is that of the first one's bias.
     """
     weights, bias = random(48, 3, 1, 1), random(1, 48, 1, 1)
-    weights[:dead] *= 1e-6
-    bias[:, :dead] *= 1e-6
+    weights[:pruned] *= 1e-6
+    bias[:, :pruned] *= 1e-6
 
     def make(graph: Graph, given: str) -> list[str]:
         if len(shape) == 1:  # the convolution's own
-            biased = graph.add("Conv", given, graph.constant(weights), graph.constant(bias.reshape(shape)))
+            biased = graph.add("Conv", given, graph.add_constant(weights), graph.add_constant(bias.reshape(shape)))
         else:
-            grown = graph.add("Conv", given, graph.constant(weights))
-            biased = graph.add("Add", graph.constant(bias.reshape(shape)), grown)
+            grown = graph.add("Conv", given, graph.add_constant(weights))
+            biased = graph.add("Add", graph.add_constant(bias.reshape(shape)), grown)
         between = activation(graph, graph.add("Identity", biased) if copied else biased)
-        found = [graph.add("Conv", between, graph.constant(random(5, 48, 3, 3)))]
+        found = [graph.add("Conv", between, graph.add_constant(random(5, 48, 3, 3)))]
         return [*found, also(graph, between)] if also else found
 
     return network(3, make)
@@ -83,17 +83,20 @@ def dying(
 
 def depths(model: onnx.ModelProto) -> list[int]:
     graph = Graph(model.graph)
-    return [graph.number(node.input[1]).shape[1] for node in graph.nodes("Conv")]
+    return [graph.read_constant(node.input[1]).shape[1] for node in graph.nodes("Conv")]
 
 
 @pytest.mark.parametrize("activation", [gelu, relu])
-@pytest.mark.parametrize(("dead", "left"), [(20, 32), (36, 16), (15, 48), (0, 48)])  # in sixteens
+@pytest.mark.parametrize(("pruned", "left"), [(20, 32), (36, 16), (15, 48), (0, 48)])  # in blocks of 16
 @pytest.mark.parametrize("copied", [False, True])
-def test_channels_that_are_zero_are_dropped(activation: Step, dead: int, left: int, copied: bool) -> None:
+def test_channels_that_are_zero_are_dropped(activation: Step, pruned: int, left: int, copied: bool) -> None:
     given = random(2, 3, 6, 7)
-    rewritten = prune_channels(dying(activation, dead=dead, copied=copied))
+    rewritten = with_pruned(activation, pruned=pruned, copied=copied)
+    assert prune_channels(rewritten) is (left < 48)
     assert depths(rewritten) == [3, left]
-    np.testing.assert_allclose(answer(rewritten, given), answer(dying(activation, dead=dead), given), atol=1e-4)
+    np.testing.assert_allclose(
+        answer(rewritten, given), answer(with_pruned(activation, pruned=pruned), given), atol=1e-4
+    )
 
 
 def sigmoid(graph: Graph, value: str) -> str:
@@ -103,18 +106,19 @@ def sigmoid(graph: Graph, value: str) -> str:
 @pytest.mark.parametrize(
     "other",
     [
-        dying(sigmoid, dead=20),  # of zero, one half
-        dying(lambda graph, value: graph.add("Add", relu(graph, value), graph.constant(ONE)), dead=20),
-        dying(lambda graph, value: gelu(graph, value, random(1, 48, 1, 1)), dead=20),
-        dying(relu, dead=20, also=sigmoid),
-        dying(relu, dead=20, also=lambda _, value: value),
-        dying(relu, dead=20, shape=(48,)),
-        dying(relu, dead=20, shape=(48, 1, 1)),
-        dying(relu, dead=48),
+        with_pruned(sigmoid, pruned=20),  # of zero, one half
+        with_pruned(lambda graph, value: graph.add("Add", relu(graph, value), graph.add_constant(ONE)), pruned=20),
+        with_pruned(lambda graph, value: gelu(graph, value, random(1, 48, 1, 1)), pruned=20),
+        with_pruned(relu, pruned=20, also=sigmoid),
+        with_pruned(relu, pruned=20, also=lambda _, value: value),
+        with_pruned(relu, pruned=20, shape=(48,)),
+        with_pruned(relu, pruned=20, shape=(48, 1, 1)),
+        with_pruned(relu, pruned=48),
     ],
 )
 def test_other_channels_stay(other: onnx.ModelProto) -> None:
-    assert depths(prune_channels(other)) == [3, 48]
+    assert not prune_channels(other)
+    assert depths(other) == [3, 48]
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 48), (48, 1)])
@@ -123,21 +127,26 @@ def test_convolutions_of_each_channel_alone_stay(first: int, second: int) -> Non
     weights[:20] *= 1e-6
 
     def make(graph: Graph, given: str) -> list[str]:
-        grown = graph.add("Conv", given, graph.constant(weights), group=first)
-        between = relu(graph, graph.add("Add", grown, graph.constant(np.zeros((1, 48, 1, 1), dtype=np.float32))))
-        return [graph.add("Conv", between, graph.constant(random(48, 48 // second, 3, 3)), group=second)]
+        grown = graph.add("Conv", given, graph.add_constant(weights), group=first)
+        between = relu(graph, graph.add("Add", grown, graph.add_constant(np.zeros((1, 48, 1, 1), dtype=np.float32))))
+        return [graph.add("Conv", between, graph.add_constant(random(48, 48 // second, 3, 3)), group=second)]
 
-    assert depths(prune_channels(network(48, make))) == [48 // first, 48 // second]
-    answer(prune_channels(network(48, make)), random(1, 48, 6, 7))  # can be computed
+    depthwise = network(48, make)
+    assert not prune_channels(depthwise)
+    assert depths(depthwise) == [48 // first, 48 // second]
+    answer(depthwise, random(1, 48, 6, 7))  # can be computed
 
 
 def halves(graph: Graph, given: str) -> list[str]:
     """Maps of 1/2, 1/4 and 1/8, the means of their pixels; a convolution of each, added up."""
-    one, nowhere = graph.constant(np.ones((1, 1, 1, 1), dtype=np.float32)), graph.constant(np.zeros(0, np.float32))
+    one, nowhere = (
+        graph.add_constant(np.ones((1, 1, 1, 1), dtype=np.float32)),
+        graph.add_constant(np.zeros(0, np.float32)),
+    )
     total, halved = "", given
     for depth in range(3):
         halved = graph.add("AveragePool", halved, kernel_shape=[2, 2], strides=[2, 2])
-        scales = graph.constant(np.array([1, 1, 2 << depth, 2 << depth], dtype=np.float32))
+        scales = graph.add_constant(np.array([1, 1, 2 << depth, 2 << depth], dtype=np.float32))
         fine = graph.add("Resize", graph.add("Conv", halved, one, name=f"take{depth}"), nowhere, scales, mode="nearest")
         total = graph.add("Add", total, fine) if total else fine
     return [total]

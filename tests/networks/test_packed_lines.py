@@ -1,4 +1,4 @@
-"""Lines that share a row are read as if each were alone."""
+"""Packed lines are read as if each were alone."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def recognizer() -> openvino.Model:
     cells = ops.convolution(pixels, ops.constant(random(CHANNELS, 3, 12, 4)), [12, 4], [0, 0], [0, 0], [1, 1])
     cells = ops.add(cells, ops.constant(random(1, CHANNELS, 1, 1)))
     kernel = random(CHANNELS, 1, 1, 1, 3)
-    kernel[..., 2] = 0  # what it sees to the right would be the padding where the line is alone, and nothing in a row
+    kernel[..., 2] = 0  # to the right it would see the padding where the line is alone, and zeros in a packed one
     mixed = ops.group_convolution(cells, ops.constant(kernel), [1, 1], [0, 1], [0, 1], [1, 1])
     pooled = ops.reduce_mean(mixed, np.array([2, 3]), keep_dims=True)
     weights = ops.constant(random(CHANNELS, CHANNELS, 1, 1))
@@ -51,39 +51,39 @@ def run(model: openvino.Model, *given: NDArray[np.float32]) -> NDArray[np.float3
     return np.array(openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(list(given))[0])
 
 
-def test_the_network_reads_each_line_of_a_row_as_if_it_were_alone(
+def test_the_network_reads_each_packed_line_as_if_it_were_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "rec.onnx"
     model = recognizer()
-    inside = openvino.Model([packed_lines.pools(model)[0].input_value(0)], model.get_parameters())
-    blank = run(inside, np.zeros((1, 3, 48, 80), np.float32))[0, :, :, 10].mean(axis=1)
+    inside = openvino.Model([packed_lines.find_pools(model)[0].input_value(0)], model.get_parameters())
+    of_padding = run(inside, np.zeros((1, 3, 48, 80), np.float32))[0, :, :, 10].mean(axis=1)
 
     lines = [random(1, 3, 48, width) for width in (360, 104, 48)]
     for line in lines:
         line[..., -TRAILING_SPACE_PX:] = 0
     spans = [slice(0, 360), slice(368, 472), slice(480, 528)]
-    row = np.zeros((1, 3, 48, 1280), np.float32)
+    packed = np.zeros((1, 3, 48, 1280), np.float32)
     for line, span in zip(lines, spans, strict=True):
-        row[..., span] = line
+        packed[..., span] = line
 
     for line, span in zip(lines, spans, strict=True):
         missing = max(0, TRAINED_WIDTH_PX - line.shape[3])
         expected = run(recognizer(), np.pad(line, ((0, 0), (0, 0), (0, 0), (0, missing))))
-        # what a gate leaves of the padding depends on the line, which a constant cannot: the one of this line
-        tokens = openvino.Model([packed_lines.tokens(model)[0]], model.get_parameters())
+        # what a gate leaves of the padding depends on the line; a constant cannot, so here it is that of this line
+        tokens = openvino.Model([packed_lines.find_tokens(model)[0]], model.get_parameters())
         column = run(tokens, np.pad(line, ((0, 0), (0, 0), (0, 0), (0, max(missing, 32)))))[0, -1]
-        monkeypatch.setattr(padding, "of", {file: [blank, column]}.get)
+        monkeypatch.setattr(padding, "read_means", {file: [of_padding, column]}.get)
         rewritten = recognizer()
         packed_lines.rewrite(rewritten, file, 1280)
-        found = run(rewritten, row, *packed_lines.guides(spans, 1280))
+        found = run(rewritten, packed, *packed_lines.make_line_masks(spans, 1280))
         steps = slice(span.start // PX_PER_COLUMN, span.stop // PX_PER_COLUMN)
         np.testing.assert_allclose(found[:, steps], expected[:, : line.shape[3] // PX_PER_COLUMN], atol=1e-4)
 
 
 def test_other_models_are_not_known(tmp_path: Path) -> None:
     (tmp_path / "rec.onnx").write_bytes(b"a model")
-    assert not padding.known(tmp_path / "rec.onnx")
+    assert not padding.is_known(tmp_path / "rec.onnx")
 
 
 @pytest.mark.parametrize("name", ["ppocrv6", "ppocrv4"])

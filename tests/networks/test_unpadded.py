@@ -1,4 +1,4 @@
-"""Short lines are read in inputs of their own width as they are in padded ones."""
+"""Unpadded lines are read as padded ones are."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from networks import unpadded
 from ocr.model_files import locate
 from ocr.recognizer import PX_PER_COLUMN, TRAILING_SPACE_PX, TRAINED_WIDTH_PX, decode_ctc, resize
-from runners.pipeline import best_classes, charset
+from runners.pipeline import pick_best_classes, read_charset
 
 LINES = "x"  # the input in the models' files
 
@@ -23,19 +23,19 @@ def line(text: str) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("model", ["ppocrv6", "ppocrv4"])
-def test_short_lines_read_as_if_they_were_padded(model: str) -> None:
+def test_short_lines_are_read_as_if_they_were_padded(model: str) -> None:
     path = locate(model).recognizer
     padded = onnxruntime.InferenceSession(path)
     own = onnxruntime.InferenceSession(unpadded.rewrite(path).SerializeToString())
-    characters = charset(padded.get_modelmeta().custom_metadata_map)
+    characters = read_charset(padded.get_modelmeta().custom_metadata_map)
     for text in ("7", "EUR", "4.50", "Total:", "2024-03-17", "Thank you!", "Table 12 / 4"):
         pixels = line(text)
         width = pixels.shape[1]
         batch = np.zeros((2, 3, 48, TRAINED_WIDTH_PX), dtype=np.float32)
         batch[:, :, :, :width] = resize(pixels, width)
-        (expected, _), (score, _) = best_classes(lambda lines: padded.run(None, {LINES: lines})[0], characters)(batch)
-        room = min(TRAINED_WIDTH_PX, -(-(width + TRAILING_SPACE_PX) // PX_PER_COLUMN) * PX_PER_COLUMN)
-        answer = own.run(None, {LINES: batch[..., :room], **unpadded.guides(path, 2, room)})[0]
+        (expected, _), (score, _) = pick_best_classes(lambda lines: padded.run(None, {LINES: lines}), characters)(batch)
+        slot = min(TRAINED_WIDTH_PX, -(-(width + TRAILING_SPACE_PX) // PX_PER_COLUMN) * PX_PER_COLUMN)
+        answer = own.run(None, {LINES: batch[..., :slot], **unpadded.describe_padding(path, 2, slot)})[0]
         found, sure = decode_ctc(characters, answer[1].argmax(axis=1), answer[1].max(axis=1))
         assert found == text
         assert sure == pytest.approx(decode_ctc(characters, expected, score)[1], abs=0.03)
@@ -45,9 +45,11 @@ def test_short_lines_read_as_if_they_were_padded(model: str) -> None:
 def test_the_last_layer_is_a_network_of_its_own(model: str) -> None:
     path = locate(model).recognizer
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, 96)).astype(np.float32)
-    given_ = {LINES: batch, **unpadded.guides(path, 2, 96)}
+    given_ = {LINES: batch, **unpadded.describe_padding(path, 2, 96)}
     whole = unpadded.rewrite(path)
-    lines, classes = (onnxruntime.InferenceSession(part.SerializeToString()) for part in unpadded.split(whole))
+    lines, classes = (
+        onnxruntime.InferenceSession(part.SerializeToString()) for part in unpadded.split_last_layer(whole)
+    )
     (columns,) = lines.run(None, given_)
     assert columns.shape == (2, 96 // PX_PER_COLUMN, 120)
     (found,) = classes.run(None, {classes.get_inputs()[0].name: columns})
@@ -57,10 +59,10 @@ def test_the_last_layer_is_a_network_of_its_own(model: str) -> None:
 
 @pytest.mark.parametrize("model", ["ppocrv6", "ppocrv4"])
 @pytest.mark.parametrize("width", [TRAINED_WIDTH_PX, 512])
-def test_lines_that_lack_nothing_read_the_same(model: str, width: int) -> None:
+def test_lines_without_padding_are_read_the_same(model: str, width: int) -> None:
     path = locate(model).recognizer
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, width)).astype(np.float32)
     expected = onnxruntime.InferenceSession(path).run(None, {LINES: batch})[0]
     own = onnxruntime.InferenceSession(unpadded.rewrite(path).SerializeToString())
-    found = own.run(None, {LINES: batch, **unpadded.guides(path, 2, width)})[0]
+    found = own.run(None, {LINES: batch, **unpadded.describe_padding(path, 2, width)})[0]
     np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -18,18 +18,18 @@ from ocr.recognizer import (
     UnpaddedRecognizer,
     decode_ctc,
 )
-from runners.pipeline import best_classes
+from runners.pipeline import pick_best_classes
 from tests.fakes.recognizer import CHARSET, STEP, GreyIsCharacter, Steps, crop, texts
 
 
 def test_spaces_get_a_bonus_and_scores_stay_probabilities() -> None:
     given_ = np.array([[[0.7, 0.05, 0.25], [0.9, 0.05, 0.05], [0, 1, 0], [0, 0, 1]]], dtype=np.float32)
-    classes, scores = best_classes(lambda _: given_.copy(), "a ")(np.zeros((1, 3, 48, 32), np.float32))
+    classes, scores = pick_best_classes(lambda _: [given_.copy()], "a ")(np.zeros((1, 3, 48, 32), np.float32))
     assert classes.tolist() == [[2, 0, 1, 2]]
     odds = given_ * [1, 1, math.exp(SPACE_BONUS_NATS)]
     np.testing.assert_allclose(scores, (odds / odds.sum(axis=2, keepdims=True)).max(axis=2), rtol=1e-5)
-    classes, scores = best_classes(lambda _: given_.copy(), "ab ")(np.zeros((1, 3, 48, 32), np.float32))
-    assert classes.tolist() == [[0, 0, 1, 2]]  # this network has no class for the space
+    classes, scores = pick_best_classes(lambda _: [given_.copy()], "ab ")(np.zeros((1, 3, 48, 32), np.float32))
+    assert classes.tolist() == [[0, 0, 1, 2]]  # this network knows no space
     np.testing.assert_allclose(scores, given_.max(axis=2))
 
 

@@ -68,12 +68,12 @@ def test_another_onnx_file_is_refused() -> None:
 def test_it_reads_in_the_child_process_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MMOCR_DET_ONNX", DETECTOR)
     monkeypatch.setenv("OCR_DEVICE", "cpu")
-    wanted = options(settings.load())
-    assert wanted.device == "cpu"
-    assert wanted.mmocr == {"det_onnx": DETECTOR, "recognizer": "ppocr"}
+    made_with = options(settings.load())
+    assert made_with.device == "cpu"
+    assert made_with.mmocr == {"det_onnx": DETECTOR, "recognizer": "ppocr"}
 
     async def use(client: WorkerClient) -> None:
         (line,) = (await client.read((DATA / "strip.png").read_bytes())).lines
         assert (line.text, line.polygon.shape) == ("Exit", (4, 2))
 
-    with_client(wanted, use, "mmocr-onnx")
+    with_client(made_with, use, "mmocr-onnx")

@@ -24,7 +24,7 @@ def _packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 @pytest.mark.usefixtures("_packages")
 def test_libraries_are_found_with_and_without_their_versions() -> None:
-    folder, others = nvidia.environment()["LD_LIBRARY_PATH"].split(os.pathsep)
+    folder, others = nvidia.make_environment()["LD_LIBRARY_PATH"].split(os.pathsep)
     assert others == "/somewhere"
     assert {path.name: path.read_text("utf-8") for path in Path(folder).iterdir()} == {
         "libcudnn.so": "cudnn/lib/libcudnn.so.8",
@@ -32,7 +32,7 @@ def test_libraries_are_found_with_and_without_their_versions() -> None:
         "libcublas.so": "cublas/lib/libcublas.so.11",
         "libcublas.so.11": "cublas/lib/libcublas.so.11",
     }
-    assert nvidia.environment()["LD_LIBRARY_PATH"].startswith(folder)
+    assert nvidia.make_environment()["LD_LIBRARY_PATH"].startswith(folder)
     nvidia.clean_up()
     assert not Path(folder).exists()
 

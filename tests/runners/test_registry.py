@@ -14,13 +14,13 @@ from runners.registry import RUNNERS, RunnerEntry
 
 @pytest.fixture(autouse=True)
 def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is, and a card is there."""
-    monkeypatch.setattr(registry, "_is_there", lambda package: package != "not-installed")
+    """All packages are installed, and there is a card."""
+    monkeypatch.setattr(registry, "_has_package", lambda package: package != "not-installed")
     monkeypatch.setattr(nvidia, "has_driver", lambda: True)
 
 
 def candidates(setting: str, model: str = "auto", device: str | None = None, folder: Path | None = None) -> list[str]:
-    found = registry.candidates(setting, Options(model, 1, Limits(2000, 10**6, 0), folder, device=device))
+    found = registry.find_candidates(setting, Options(model, 1, Limits(2000, 10**6, 0), folder, device=device))
     return [name for name in found if not RUNNERS[name].runner.startswith("tests.")]
 
 
@@ -36,15 +36,15 @@ def test_auto_takes_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
         candidates("openvino")
 
 
-def test_auto_speaks_of_what_is_installed_unless_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_names_what_is_installed_unless_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nvidia, "has_driver", lambda: False)
-    monkeypatch.setattr(registry, "_is_there", lambda package: package == "paddlepaddle-gpu")
-    with pytest.raises(RunnerUnavailable) as told:
-        registry.candidates("auto", Options("auto", 1, Limits(2000, 10**6, 0)))
-    assert str(told.value).count("OCR_RUNNER=") == 1
-    monkeypatch.setattr(registry, "_is_there", lambda _: False)
+    monkeypatch.setattr(registry, "_has_package", lambda package: package == "paddlepaddle-gpu")
+    with pytest.raises(RunnerUnavailable) as raised:
+        registry.find_candidates("auto", Options("auto", 1, Limits(2000, 10**6, 0)))
+    assert str(raised.value).count("OCR_RUNNER=") == 1
+    monkeypatch.setattr(registry, "_has_package", lambda _: False)
     with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=openvino needs the package openvino: make setup"):
-        registry.candidates("auto", Options("auto", 1, Limits(2000, 10**6, 0)))
+        registry.find_candidates("auto", Options("auto", 1, Limits(2000, 10**6, 0)))
 
 
 def test_no_runner_for_cards_is_tried_where_there_is_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,18 +81,19 @@ def test_a_runner_without_the_model_is_not_tried(tmp_path: Path) -> None:
 
 def test_a_detector_of_mmocr_is_named_beside_the_model() -> None:
     mmocr = {"det_onnx": "/models/textsnake.onnx", "det_config": "/models/dbnet.py", "recognizer": "ppocr"}
-    wanted = Options("auto", 1, Limits(2000, 10**6, 0), mmocr=mmocr)
-    assert RUNNERS["mmocr-onnx"].reads_with(wanted) == "textsnake + ppocrv6"
-    assert RUNNERS["openvino"].reads_with(wanted) == "ppocrv6"
-    alone = replace(wanted, mmocr=mmocr | {"recognizer": "none"})
-    assert RUNNERS["mmocr"].reads_with(alone) == "dbnet"
+    options = Options("auto", 1, Limits(2000, 10**6, 0), mmocr=mmocr)
+    assert RUNNERS["mmocr-onnx"].describe_model(options) == "textsnake + ppocrv6"
+    assert RUNNERS["openvino"].describe_model(options) == "ppocrv6"
+    alone = replace(options, mmocr=mmocr | {"recognizer": "none"})
+    assert RUNNERS["mmocr"].describe_model(alone) == "dbnet"
 
 
-def test_the_best_model_of_a_runner_is_taken_unless_another_is_wanted(tmp_path: Path) -> None:
+def test_the_best_model_of_a_runner_is_taken_unless_the_options_name_another(tmp_path: Path) -> None:
     limits = Limits(2000, 10**6, 0)
     named = {
-        name: RUNNERS[name].model(Options("auto", 1, limits)) for name in ("cuda", "cuda-onnx", "openvino", "onnx")
+        name: RUNNERS[name].choose_model(Options("auto", 1, limits))
+        for name in ("cuda", "cuda-onnx", "openvino", "onnx")
     }
     assert named == {"cuda": "ppocrv4", "cuda-onnx": "ppocrv6", "openvino": "ppocrv6", "onnx": "ppocrv6"}
-    assert RUNNERS["openvino"].model(Options("ppocrv4", 1, limits)) == "ppocrv4"
-    assert RUNNERS["openvino"].model(Options("auto", 1, limits, tmp_path / "mine")) == "mine"
+    assert RUNNERS["openvino"].choose_model(Options("ppocrv4", 1, limits)) == "ppocrv4"
+    assert RUNNERS["openvino"].choose_model(Options("auto", 1, limits, tmp_path / "mine")) == "mine"
