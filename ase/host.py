@@ -11,7 +11,7 @@ from typing import Any, Self
 import logs
 from ocr.errors import FAILED, NO_MEMORY, OcrError, RunnerUnavailable, UnreadablePhoto
 from ocr.types import TextLine
-from options import options
+from options import make_options
 from runners.base import Runner
 from runners.registry import RUNNERS, candidates, make
 from settings import Settings
@@ -49,17 +49,13 @@ PHRASES = {
 class EmptyRequest(OcrError):
     """There is no photo in the request."""
 
+    ase_code = Code.EMPTY
+
 
 class BadParameter(OcrError):
     """A parameter has a value that cannot be used."""
 
-
-CODES: dict[type[OcrError], Code] = {
-    RunnerUnavailable: Code.NO_MODEL,
-    EmptyRequest: Code.EMPTY,
-    UnreadablePhoto: Code.UNREADABLE,
-    BadParameter: Code.BAD_PARAMETER,
-}
+    ase_code = Code.BAD_PARAMETER
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ class Loaded:
     @classmethod
     def of(cls, settings: Settings, answer: Callable[[Sequence[TextLine]], object]) -> Self:
         """Load the chosen runner, or with `auto` the first that can be loaded; raises RunnerUnavailable."""
-        wanted = options(settings)
+        wanted = make_options(settings)
         everything = replace(wanted, limits=replace(wanted.limits, min_score=0))  # each request has its own least score
         names = candidates(settings.ocr_runner, wanted)
         for name in names:
@@ -124,7 +120,7 @@ class Host:
             loaded = self._ready()
             return int(Code.OK), _json(loaded.answer(_read(loaded, params or {}, image_in(items))))
         except OcrError as error:
-            code = CODES.get(type(error), Code.FAILED)
+            code = Code(error.ase_code)
             log.info("%s: %s", PHRASES[code], error)
             return refusal(code, str(error))
         except MemoryError:

@@ -73,7 +73,7 @@ class WorkerClient:
             reading=supervisor.users,
             waiting=self._places.waiting,
             restarts=dict(supervisor.restarts),
-            memory={"service": resident(os.getpid()), "child": supervisor.memory()},
+            memory={"service": resident(os.getpid()), "worker": supervisor.memory()},
         )
 
     def start(self) -> "asyncio.Task[WorkerProcess]":
