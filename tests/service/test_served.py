@@ -137,6 +137,11 @@ def test_a_killed_worker_is_replaced_and_its_photos_are_read(served: Served) -> 
     assert served.worker().pid != worker.pid
 
 
+def test_each_process_has_the_allocators_settings_that_were_measured_for_it(served: Served) -> None:
+    arenas = [process.environ().get("MALLOC_ARENA_MAX") for process in (served.server(), served.worker())]
+    assert arenas == ["2", "1"]  # of service.py, and of the runner openvino
+
+
 def test_without_a_key_it_refuses_to_start_with_one_line(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "bentoml", "serve", "service:OcrService", "--working-dir", str(ROOT)],
