@@ -162,7 +162,7 @@ def test_a_sender_of_one_byte_at_a_time_is_given_up() -> None:
 
         sender.request = Request(sender.request.scope, receive_slowly)
         assert isinstance(await refused(uploads, sender), UploadTooSlow)
-        assert sender.asked > 5
+        assert 5 < sender.asked < 300  # of about 580 bytes: not only when no more came
 
     run(use)
 
