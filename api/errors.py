@@ -5,7 +5,7 @@ import http
 import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,8 +24,7 @@ RETRY_AFTER_S = 30
 
 UNEXPECTED = "unexpected error; the service's log has the details"
 
-P = ParamSpec("P")
-S = TypeVar("S")
+Handler = Callable[..., Awaitable[dict[str, object]]]
 
 
 class RequestRefused(OcrError):
@@ -78,15 +77,13 @@ class Stopping(RequestRefused):
     outcome = "stopping"
 
 
-def answer_errors(
-    handler: Callable[Concatenate[S, P], Awaitable[dict[str, object]]],
-) -> Callable[Concatenate[S, P], Coroutine[Any, Any, Response]]:
+def answer_errors(handler: Handler) -> Callable[..., Coroutine[Any, Any, Response]]:
     """Turn what a handler returns or raises into a response that MT Photos can handle."""
 
     @functools.wraps(handler)
-    async def answer(self: S, *args: P.args, **kwargs: P.kwargs) -> Response:
+    async def answer(*args: object, **kwargs: object) -> Response:
         try:
-            return JSONResponse(await handler(self, *args, **kwargs))
+            return JSONResponse(await handler(*args, **kwargs))
         except UnreadablePhoto as error:
             log.info("unreadable: %s", error)
             return JSONResponse({"result": [], "msg": str(error)}, error.http_status)
@@ -98,7 +95,7 @@ def answer_errors(
             log.exception("unexpected error in %s", handler.__name__)
             return _respond(500, UNEXPECTED)
 
-    return answer  # type: ignore[return-value] # functools.wraps forgets that self is positional
+    return answer
 
 
 def _respond(status: int, detail: str) -> Response:

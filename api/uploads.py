@@ -87,13 +87,13 @@ class UploadBudget:
             raise UploadTooSlow(f"the form came too slowly, or nothing of it for {stall_timeout_s:g} s") from None
 
     async def _stream(self, request: Request, limit: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
-        stall_timeout_s, min_bytes_per_s = self._timings.stall_timeout_s, self._timings.min_bytes_per_s
         received = 0
         clock = asyncio.get_running_loop().time
         start = clock()
         async for chunk in request.stream():
             received += len(chunk)
-            limit.reschedule(min(clock(), start + received / min_bytes_per_s) + stall_timeout_s)
+            on_time = start + received / self._timings.min_bytes_per_s
+            limit.reschedule(min(clock(), on_time) + self._timings.stall_timeout_s)
             if received > self._held[request]:  # it has not announced its size
                 self._hold(request, received)
             yield chunk
