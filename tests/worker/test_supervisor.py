@@ -40,7 +40,7 @@ def test_an_idle_child_ends_and_the_next_photo_starts_it_again(options: Options)
         state = reader.state()
         assert state.ready
         assert not state.loaded
-        assert state.memory["child"].now == 0
+        assert state.memory["worker"].now == 0
         assert state.device == ""
         assert state.restarts["idle"] == 1
         assert await texts(reader, (1, 2, 3)) == ["#010203"]
@@ -158,7 +158,7 @@ def test_a_child_below_the_memory_limit_stays(options: Options) -> None:
         await texts(reader, (1, 2, 3))
         assert children() == [child]
         state = reader.state()
-        assert 10e6 < state.memory["child"].now <= state.memory["child"].peak < 1e9
+        assert 10e6 < state.memory["worker"].now <= state.memory["worker"].peak < 1e9
         assert 10e6 < state.memory["service"].now <= state.memory["service"].peak
 
     with_reader(options, use, bounds=WorkerLimits(2, 30, memory=10**9))
