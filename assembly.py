@@ -1,32 +1,42 @@
-"""The parts of the service, made as the settings say."""
+"""The parts of the service, made from the settings."""
 
-from api.uploads import Uploads
-from options import options
+import sys
+
+from api.uploads import UploadBudget
+from options import make_options
 from runners.registry import find_candidates
-from settings import Settings
+from settings import Settings, SettingsError, load
 from worker.client import WorkerClient
 from worker.supervisor import WorkerLimits
 
 
-def reader(settings: Settings) -> WorkerClient:
-    """The reader, not yet started.
+def load_settings() -> Settings:
+    """The settings; if one is wrong, the process ends with one line and code 1."""
+    try:
+        return load()
+    except SettingsError as problem:
+        sys.exit(f"mtphotos-ocr cannot start: {problem}")
+
+
+def make_worker_client(settings: Settings) -> WorkerClient:
+    """The client of the worker, not yet started.
 
     Raises:
-        RunnerUnavailable: none can be had; the message says what to do.
+        RunnerUnavailable: there is no usable runner; the message says what to do.
     """
-    bounds = WorkerLimits(
+    limits = WorkerLimits(
         parallel=settings.ocr_parallel,
         timeout_s=settings.ocr_timeout,
         idle_s=settings.server_restart_time,
         memory_bytes=settings.ocr_memory_limit_mb * 10**6,
     )
-    made_with = options(settings)
-    return WorkerClient(find_candidates(settings.ocr_runner, made_with), made_with, bounds)
+    options = make_options(settings)
+    return WorkerClient(find_candidates(settings.ocr_runner, options), options, limits)
 
 
-def uploads(settings: Settings) -> Uploads:
-    """What takes photos in: those that wait, and those that are being read."""
-    return Uploads(
-        photos=settings.ocr_queue + settings.ocr_parallel,
-        largest=settings.ocr_max_upload_mb * 10**6,
+def make_upload_budget(settings: Settings) -> UploadBudget:
+    """The bound on photos that are waiting or being read."""
+    return UploadBudget(
+        max_photos=settings.ocr_queue + settings.ocr_parallel,
+        max_bytes=settings.ocr_max_upload_mb * 10**6,
     )

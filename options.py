@@ -1,12 +1,12 @@
-"""What a runner is made with, as the settings say: the same for the HTTP service and for the ASE platform."""
+"""The options of a runner, from the settings; the same for the HTTP service and for the ASE platform."""
 
 from ocr.types import Limits
 from runners.base import Options
 from settings import Settings
 
 
-def options(settings: Settings) -> Options:
-    """The options of the runner that is chosen."""
+def make_options(settings: Settings) -> Options:
+    """The options of whichever runner is chosen."""
     limits = Limits(
         max_side=settings.ocr_max_side,
         max_pixels=settings.ocr_max_megapixels * 10**6,

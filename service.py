@@ -1,15 +1,11 @@
 """The BentoML service: routes and lifecycle, nothing else."""
 
-import os
 import sys
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
 
-os.environ["BENTOML_DO_NOT_TRACK"] = "True"  # a NAS does not report to anybody
-
 import bentoml
-from bentoml._internal.utils.analytics import usage_stats
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,136 +13,128 @@ from starlette.routing import Route
 
 import assembly
 import logs
-import settings
-from api import (
-    connection_limits,  # noqa: F401 - has uvicorn bound what comes before a body
-    metrics,
-    openapi,
-    page,
-    schemas,
-)
+from api import bentoml_patches, metrics, openapi, page, schemas, uvicorn_patches
 from api.access_log import AccessLog
+from api.errors import ErrorsAsJson, answer_errors
 from api.graceful_shutdown import GracefulShutdown
-from api.uploads import unless_gone
+from api.uploads import wait_while_connected
 from auth import ApiKeyMiddleware
 from ocr.errors import RunnerUnavailable
 from runners.registry import allocator_variables
-
-usage_stats.do_not_track.cache_clear()  # `bentoml serve` has asked before it came here, and keeps the answer
+from settings import SettingsError
 
 ROOT = Path(__file__).parent
-MALLOC = allocator_variables(arenas=2, mmap_mib=1, trim_mib=4)
+ALLOCATOR = allocator_variables(arenas=2, mmap_mib=1, trim_mib=4)
 """For the service's own process: the memory of uploads goes back at once, but not that of the pieces they come in."""
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
-try:
-    SETTINGS = settings.load()
-except settings.SettingsError as problem:
-    sys.exit(f"mtphotos-ocr cannot start: {problem}")
+bentoml_patches.apply()  # before a wrong setting ends the process, which BentoML would report to its makers
+uvicorn_patches.apply()
+SETTINGS = assembly.load_settings()
 logs.configure(SETTINGS.log_format)
 
 
-async def docs(_: Request) -> Response:
+async def show_description(_: Request) -> Response:
     """The API's description."""
-    return JSONResponse(openapi.description(VERSION))
+    return JSONResponse(openapi.describe(VERSION))
 
 
-async def index(_: Request) -> Response:
+async def show_page(_: Request) -> Response:
     """The page for people."""
-    return bentoml.get_current_service().page()
+    return bentoml.get_current_service().render_page()
 
 
 @bentoml.service(
     name="mtphotos-ocr",
     http={"host": str(SETTINGS.http_host), "port": SETTINGS.http_port},
-    traffic={"timeout": 3600},  # seconds; a photo waits its turn
+    traffic={"timeout": 3600},  # seconds: a photo waits for its turn
     logging={"access": {"enabled": False}},  # AccessLog writes the line
-    envs=[{"name": name, "value": value} for name, value in MALLOC.items()],
+    envs=[{"name": name, "value": value} for name, value in ALLOCATOR.items()],
 )
-@bentoml.asgi_app(Starlette(routes=[Route("/", index), Route("/docs.json", docs)]), path="/")
+@bentoml.asgi_app(Starlette(routes=[Route("/", show_page), Route("/docs.json", show_description)]), path="/")
 class OcrService:
     """Reads the text in photos, for MT Photos."""
 
     def __init__(self) -> None:
-        self._reader = assembly.reader(SETTINGS)
-        self._uploads = assembly.uploads(SETTINGS)
-        self._drain = GracefulShutdown(SETTINGS.server_drain_time)
+        self._worker = assembly.make_worker_client(SETTINGS)
+        self._uploads = assembly.make_upload_budget(SETTINGS)
+        self._shutdown = GracefulShutdown(SETTINGS.server_drain_time)
 
     @bentoml.on_deployment
     @staticmethod
-    def refuse_what_cannot_work() -> None:
-        """Refuse to start without a key, a free port or an engine, with one line and code 1."""
+    def check_before_start() -> None:
+        """Without a key, a free port or an engine, end with one line and code 1."""
         try:
             SETTINGS.check()
-            assembly.reader(SETTINGS)
-        except (settings.SettingsError, RunnerUnavailable) as error:
+            assembly.make_worker_client(SETTINGS)
+        except (SettingsError, RunnerUnavailable) as error:
             sys.exit(f"mtphotos-ocr cannot start: {error}")
 
     @bentoml.on_startup
     async def start(self) -> None:
-        """Begin to load the model, so that the first photo need not wait for it; /readyz says when it is there."""
-        self._drain.watch()
-        self._reader.start()
+        """Begin to load the model, so that the first photo need not wait for it; /readyz says when it is loaded."""
+        self._shutdown.watch_signals()
+        self._worker.start()
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
-        """End the child process, after the last answer."""
-        await self._reader.close()
+        """End the worker, after the last answer."""
+        await self._worker.close()
 
-    def page(self) -> Response:
-        """What `/` shows to everybody; the rest of it asks for the key."""
-        state = self._reader.state()
-        return page.page(version=VERSION, runner=state.runner, model=state.model)
+    def render_page(self) -> Response:
+        """The page as anyone may see it; what else it shows, it asks for with the key."""
+        state = self._worker.state()
+        return page.render(version=VERSION, runner=state.runner, model=state.model)
 
     async def __metrics__(self, text: str) -> str:
-        return text + metrics.snapshot(self._reader.state())
+        return text + metrics.snapshot(self._worker.state())
 
     async def __is_ready__(self) -> bool:
-        return self._reader.state().ready and not self._drain.begun
+        return self._worker.state().ready and not self._shutdown.begun
 
     @bentoml.api(route="/check", input_spec=schemas.NoInput, output_spec=schemas.CheckAnswer)
-    @schemas.answers
+    @answer_errors
     async def check(self) -> dict[str, object]:
-        """Whether the service can be reached with this key, and how it is."""
-        state = self._reader.state()
-        known = asdict(state) | {
+        """Whether the service can be reached with this key, and how it is doing."""
+        state = self._worker.state()
+        values = asdict(state) | {
             "version": VERSION,
             "why": f"OCR_RUNNER={SETTINGS.ocr_runner}: {state.why or 'none could be loaded yet'}",
             "uptime": int(state.uptime),
-            "memory": {name: schemas.Megabytes.of(*memory) for name, memory in state.memory.items()},
+            "memory": {name: schemas.Megabytes.from_bytes(*memory) for name, memory in state.memory.items()},
         }
-        return schemas.CheckAnswer(**known).model_dump()
+        return schemas.CheckAnswer(**values).model_dump()
 
     @bentoml.api(route="/ocr", input_spec=schemas.OcrForm, output_spec=schemas.OcrAnswer)
-    @schemas.answers
+    @answer_errors
     async def ocr(self, file: Request) -> dict[str, object]:
         """The lines of text in a photo."""
-        with metrics.outcome():
-            async with self._drain.bounded(), self._uploads.photo(file) as photo:
-                reading = await unless_gone(file, self._reader.read(photo))
-        metrics.observe(reading.seconds, len(reading.lines))
+        with metrics.count_photo():
+            async with self._shutdown.bound(), self._uploads.receive(file) as photo:
+                reading = await wait_while_connected(file, self._worker.read(photo))
+        metrics.observe_reading(reading.seconds, len(reading.lines))
         file.state.lines = len(reading.lines)
-        answer = schemas.lines_answer(reading.lines)
-        return answer | schemas.details(reading) if schemas.wants_details(file.headers) else answer
+        answer = schemas.format_lines(reading.lines)
+        return answer | schemas.format_details(reading) if schemas.wants_details(file.headers) else answer
 
     @bentoml.api(route="/restart", input_spec=schemas.NoInput, output_spec=schemas.RestartAnswer)
-    @schemas.answers
+    @answer_errors
     async def restart(self) -> dict[str, object]:
-        """Replace the process that holds the model; photos that are being read are still answered."""
-        self._reader.restart()
+        """Replace the worker; photos that are being read are still answered."""
+        self._worker.restart()
         return schemas.RestartAnswer().model_dump()
 
     @bentoml.api(route="/restart_v2", input_spec=schemas.NoInput, output_spec=schemas.RestartAnswer)
-    @schemas.answers
+    @answer_errors
     async def restart_v2(self) -> dict[str, object]:
         """The same, by its newer name."""
-        self._reader.restart()
+        self._worker.restart()
         return schemas.RestartAnswer().model_dump()
 
 
 for middleware, arguments in [  # the first is the outermost
     (AccessLog, {}),
-    (schemas.ErrorsAsJson, {}),
+    (ErrorsAsJson, {}),
     (ApiKeyMiddleware, {"key": SETTINGS.api_auth_key.get_secret_value() if SETTINGS.api_auth_key else ""}),
 ]:
     OcrService.add_asgi_middleware(middleware, **arguments)  # type: ignore[attr-defined] # the decorator's type

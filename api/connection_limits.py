@@ -1,28 +1,40 @@
-"""Bounds on all that a request consists of besides its body: uvicorn's protocol on httptools has none.
+"""Bounds on everything in a request except its body: uvicorn's protocol on httptools has none.
 
-Without them anybody, also without a key, could have the service keep headers or trailers until there is no memory left,
-or connections on which nothing comes; or have it wait for ever, when it is told to stop, for answers to be taken.
+Without them anyone, even without a key, could make the service keep headers or trailers until there is no memory left,
+or hold connections on which nothing comes; or, when the service stops, make it wait for ever to deliver its answers.
 """
 
 import asyncio
+from dataclasses import dataclass
+from typing import ClassVar
 
-import uvicorn.protocols.http.auto
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-MOST = 65536  # bytes, as uvicorn's other protocol allows
-LONGEST = 60.0  # seconds that a request's headers may take to come
-LAST = 5.0  # seconds in which a client takes the answers that are still on their way when the service ends
-TOO_MUCH = "The request line and the headers are too long."
+MAX_HEADER_BYTES = 65536
+"""As much as uvicorn's other protocol allows."""
+
+TOO_LONG = "The request line and the headers are too long."
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """How long a client may take."""
+
+    header_timeout_s: float = 60.0
+    """For the headers of a request."""
+    close_timeout_s: float = 5.0
+    """To take the answers that are still on their way when the service ends."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Ends a connection when after MOST bytes no headers or piece of a body are complete, or after LONGEST no headers.
+    """Ends a connection on which MAX_HEADER_BYTES come without completing headers or a piece of a body, or come slowly.
 
-    One that waits for its next request is uvicorn's own to end.
+    A connection that waits for its next request is closed by uvicorn itself.
     """
 
-    _incomplete = 0
-    _limit: asyncio.TimerHandle | None = None
+    timings: ClassVar[Timings] = Timings()
+    _incomplete_bytes = 0
+    _header_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin to wait for a request."""
@@ -31,7 +43,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
-        self._in_time()
+        self._stop_timer()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -41,43 +53,40 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what came."""
-        self._incomplete += len(data)
+        self._incomplete_bytes += len(data)
         super().data_received(data)
-        if self._incomplete > MOST and not self.transport.is_closing():
-            self.send_400_response(TOO_MUCH)
+        if self._incomplete_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
+            self.send_400_response(TOO_LONG)
 
     def on_headers_complete(self) -> None:
         """Begin to handle the request."""
-        self._incomplete = 0
-        self._in_time()
+        self._incomplete_bytes = 0
+        self._stop_timer()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Pass a piece of the body on."""
-        self._incomplete = 0
+        self._incomplete_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End the request."""
-        self._incomplete = 0
+        self._incomplete_bytes = 0
         super().on_message_complete()
 
     def shutdown(self) -> None:
-        """End when the answers are out, which uvicorn would wait for without a limit."""
+        """End once the answers are delivered; uvicorn would wait for that without a limit."""
         super().shutdown()
-        self.loop.call_later(LAST, self.transport.abort)
+        self.loop.call_later(self.timings.close_timeout_s, self.transport.abort)
 
     def _expect_headers(self) -> None:
-        self._in_time()
-        self._limit = self.loop.call_later(LONGEST, self._end)
+        self._stop_timer()
+        self._header_timer = self.loop.call_later(self.timings.header_timeout_s, self._end)
 
-    def _in_time(self) -> None:
-        if self._limit:
-            self._limit.cancel()
+    def _stop_timer(self) -> None:
+        if self._header_timer:
+            self._header_timer.cancel()
 
     def _end(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:  # else it has a photo to answer
+        if self.cycle is None or self.cycle.response_complete:  # else it is still to answer a photo
             self.transport.close()
-
-
-uvicorn.protocols.http.auto.AutoHTTPProtocol = BoundedProtocol  # uvicorn takes it from there

@@ -1,29 +1,24 @@
 """Metrics for Prometheus, named by its conventions (https://prometheus.io/docs/practices/naming/).
 
-Counters and the histogram live in BentoML's registry; what is true at the moment of the scrape is added
-to its text by `snapshot`.
+Counters and the histogram live in BentoML's registry; `snapshot` makes the text of the values that are read at the
+moment of the scrape.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from bentoml._internal.server.http import instruments
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from starlette.types import Receive, Scope, Send
 
-from api import openapi
+from ocr.errors import OcrError
 from worker.client import State
 
-PATHS = frozenset(openapi.description("")["paths"])
-
-PHOTOS = Counter("mtphotos_ocr_photos", "Photos sent to /ocr, by what became of them.", ["outcome"])
+PHOTOS = Counter("mtphotos_ocr_photos", "Photos sent to /ocr, by outcome.", ["outcome"])
 LINES = Counter("mtphotos_ocr_lines", "Lines of text found.")
 STAGES = Histogram(
     "mtphotos_ocr_stage_seconds",
-    "Seconds that a photo spent in each stage: wait (for its turn), decode, coarse, detect, recognize.",
+    "Seconds a photo spent in each stage: wait (for its turn), decode, coarse, detect, recognize.",
     ["stage"],
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
 )
@@ -36,60 +31,56 @@ OUTCOMES = (
     "runner_unavailable",
     "queue_full",
     "stopping",
+    "other",
 )
-for each in OUTCOMES:  # from 0: Prometheus sees no growth in a series that begins with 1
+"""`other` is what no class of errors names: a defect, or a request that was cancelled."""
+for each in OUTCOMES:  # begin with 0: Prometheus sees no growth in a series that begins with 1
     PHOTOS.labels(each)
 
 
-class KnownPaths(instruments.RunnerTrafficMetricsMiddleware):
-    """BentoML's count of requests, only of the paths that there are: anybody could give it others, without a key."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count a request, or only pass it on."""
-        await (super().__call__ if scope.get("path") in PATHS else self.app)(scope, receive, send)
-
-
-instruments.RunnerTrafficMetricsMiddleware = KnownPaths  # type: ignore[misc] # BentoML takes it from there
-
-
 @contextmanager
-def outcome() -> Iterator[None]:
-    """Count a photo: `read`, or the name of the exception that the block raises, as in `unreadable_photo`."""
-    name = "read"
+def count_photo() -> Iterator[None]:
+    """Count a photo as `read`, or by the outcome of the error that the block raises."""
+    outcome = "other"
     try:
         yield
-    except BaseException as error:
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
+        outcome = "read"
+    except OcrError as error:
+        outcome = error.outcome
         raise
     finally:
-        PHOTOS.labels(name).inc()
+        PHOTOS.labels(outcome).inc()
 
 
-def observe(seconds: Mapping[str, float], lines: int) -> None:
-    """Add one reading: the seconds of its stages, and how many lines it found."""
+def observe_reading(seconds: Mapping[str, float], lines: int) -> None:
+    """Add the seconds of each stage of one reading, and the number of its lines."""
     for stage, value in seconds.items():
         STAGES.labels(stage).observe(value)
     LINES.inc(lines)
 
 
 def snapshot(state: State) -> str:
-    """What is true now, in Prometheus' text format."""
+    """The current values, in Prometheus' text format."""
     ended = CounterMetricFamily(
-        "mtphotos_ocr_restarts", "Child processes that were replaced, ended or lost, by reason.", labels=["reason"]
+        "mtphotos_ocr_restarts", "Workers that were replaced, ended or lost, by reason.", labels=["reason"]
     )
     for reason, count in state.restarts.items():
         ended.add_metric([reason], count)
     now = GaugeMetricFamily("mtphotos_ocr_memory_bytes", "Resident memory.", labels=["process"])
-    peak = GaugeMetricFamily("mtphotos_ocr_memory_peak_bytes", "Most resident memory so far.", labels=["process"])
+    peak = GaugeMetricFamily(
+        "mtphotos_ocr_memory_peak_bytes", "Peak of the resident memory so far.", labels=["process"]
+    )
     for name, memory in state.memory.items():
         now.add_metric([name], memory.now)
         peak.add_metric([name], memory.peak)
     families = [
-        GaugeMetricFamily("mtphotos_ocr_photos_reading", "Photos that are being read.", value=state.reading),
-        GaugeMetricFamily("mtphotos_ocr_photos_waiting", "Photos that wait for their turn.", value=state.waiting),
-        GaugeMetricFamily("mtphotos_ocr_ready", "1 if a photo would be taken.", value=int(state.ready)),
+        GaugeMetricFamily("mtphotos_ocr_photos_reading", "Photos being read now.", value=state.reading),
+        GaugeMetricFamily("mtphotos_ocr_photos_waiting", "Photos waiting for their turn.", value=state.waiting),
+        GaugeMetricFamily(
+            "mtphotos_ocr_ready", "1 if the next photo would be read without delay.", value=int(state.ready)
+        ),
         GaugeMetricFamily("mtphotos_ocr_model_loaded", "1 if a model is loaded.", value=int(state.loaded)),
-        GaugeMetricFamily("mtphotos_ocr_uptime_seconds", "Seconds since the service was started.", value=state.uptime),
+        GaugeMetricFamily("mtphotos_ocr_uptime_seconds", "Seconds since the service started.", value=state.uptime),
         now,
         peak,
         ended,

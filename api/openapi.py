@@ -1,6 +1,6 @@
-"""The API's description (OpenAPI 3.1), served at /docs.json in place of the one that BentoML derives.
+"""The API's description (OpenAPI 3.1), served at /docs.json instead of the one that BentoML derives.
 
-BentoML's knows neither the key nor our errors, and says of every route that it takes a body.
+BentoML's knows neither the key nor our errors, and says that every route takes a body.
 """
 
 from typing import Any
@@ -24,11 +24,11 @@ ERRORS = {
 }
 
 
-def description(version: str) -> dict[str, Any]:
-    """The description of the service's version `version`."""
+def describe(version: str) -> dict[str, Any]:
+    """The description of this version of the service."""
     models: list[type[BaseModel]] = [OcrAnswer, CheckAnswer, RestartAnswer, Error]
     _, schemas = models_json_schema([(model, "serialization") for model in models], ref_template=REFERENCE)
-    restart = {"post": _operation("Replace the process that holds the model", RestartAnswer)}
+    restart = {"post": _describe_operation("Replace the worker, the process that holds the model", RestartAnswer)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -40,17 +40,17 @@ def description(version: str) -> dict[str, Any]:
         "servers": [{"url": "."}],
         "security": [{"api-key": []}, {"bearer": []}],
         "paths": {
-            "/check": {"post": _operation("Whether the key fits, and what reads", CheckAnswer)},
+            "/check": {"post": _describe_operation("Whether the key is right, and what reads the photos", CheckAnswer)},
             "/ocr": {
-                "post": _operation("The lines of text in a photo", OcrAnswer, *ERRORS)
+                "post": _describe_operation("The lines of text in a photo", OcrAnswer, *ERRORS)
                 | {"parameters": [_PREFER], "requestBody": _FORM}
             },
             "/restart": restart,
             "/restart_v2": restart,
-            "/": {"get": _open("A page to see that it reads, and how it is doing", "text/html")},
-            "/livez": {"get": _open("Whether the service is alive")},
-            "/readyz": {"get": _open("Whether the service can read", unready=True)},
-            "/metrics": {"get": _closed_text("Metrics in Prometheus' text format")},
+            "/": {"get": _describe_open("A page to try the service, and to see how it is doing", "text/html")},
+            "/livez": {"get": _describe_open("Whether the service is alive")},
+            "/readyz": {"get": _describe_open("Whether the service can read", unready=True)},
+            "/metrics": {"get": _describe_closed("Metrics in Prometheus' text format")},
         },
         "components": {
             "schemas": schemas["$defs"],
@@ -91,30 +91,33 @@ _FORM = {
 }
 
 
-def _operation(summary: str, answer: type, *errors: int) -> dict[str, Any]:
-    responses = {"200": _response("The answer.", "application/json", answer.__name__)}
-    responses |= {str(status): _error(status) for status in sorted({401, *errors})}
+def _describe_operation(summary: str, answer: type, *errors: int) -> dict[str, Any]:
+    responses = {"200": _describe_response("The answer.", "application/json", answer.__name__)}
+    responses |= {str(status): _describe_error(status) for status in sorted({401, *errors})}
     return {"summary": summary, "responses": responses}
 
 
-def _open(summary: str, media: str = "text/plain", *, unready: bool = False) -> dict[str, Any]:
-    responses = {"200": _response("Yes.", media)}
+def _describe_open(summary: str, media: str = "text/plain", *, unready: bool = False) -> dict[str, Any]:
+    responses = {"200": _describe_response("Yes.", media)}
     if unready:
-        responses["503"] = _response("Not now.", "application/json", Error.__name__)
+        responses["503"] = _describe_response("Not now.", "application/json", Error.__name__)
     return {"summary": summary, "security": [], "responses": responses}
 
 
-def _closed_text(summary: str) -> dict[str, Any]:
-    return {"summary": summary, "responses": {"200": _response("The text.", "text/plain"), "401": _error(401)}}
+def _describe_closed(summary: str) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "responses": {"200": _describe_response("The text.", "text/plain"), "401": _describe_error(401)},
+    }
 
 
-def _error(status: int) -> dict[str, Any]:
-    response = _response(ERRORS[status], "application/json", Error.__name__)
+def _describe_error(status: int) -> dict[str, Any]:
+    response = _describe_response(ERRORS[status], "application/json", Error.__name__)
     if status == 503:
         response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
     return response
 
 
-def _response(description: str, media: str, model: str | None = None) -> dict[str, Any]:
+def _describe_response(description: str, media: str, model: str | None = None) -> dict[str, Any]:
     schema = {"$ref": REFERENCE.format(model=model)} if model else {"type": "string"}
     return {"description": description, "content": {media: {"schema": schema}}}

@@ -3,142 +3,143 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-STALLED = 60.0
-"""Seconds without a byte after which an upload is given up: its sender has lost the network, or its power."""
+from api.errors import ClientGone, MalformedForm, NoPhoto, QueueFull, UploadTooLarge, UploadTooSlow
 
-SLOWEST = 10_000
-"""Bytes a second; a sender that is slower over all keeps a place from the others."""
+LARGEST_UPLOADS_AT_ONCE = 10
+"""How many uploads of the largest size fit into the budget; MT Photos sends up to ten photos at a time."""
 
-LARGEST_AT_ONCE = 10
-"""Uploads of the largest size that are held at once; MT Photos sends up to ten photos at a time."""
+LATER = "send this photo again later"
 
 T = TypeVar("T")
 
 
-class Refused(Exception):
-    """The request cannot be served; `detail` tells the client why."""
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """How slow an upload may be."""
 
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-
-
-class QueueFull(Refused):
-    """There are as many photos waiting as there may be, or as many bytes of them."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(503, f"{what} already; send this photo again later")
+    stall_timeout_s: float = 60.0
+    """Without a byte for so long, an upload is given up: its sender has lost the network, or its power."""
+    min_bytes_per_s: float = 10_000
+    """A sender that is slower on average keeps a place from the others."""
 
 
-class Uploads:
-    """Takes photos in: up to `photos` at once, of up to `largest` bytes each."""
+TIMINGS = Timings()
 
-    def __init__(self, *, photos: int, largest: int) -> None:
-        self._most = photos
-        self._largest = largest
-        self._held: dict[Request, int] = {}  # bytes: as announced, or as have come
+
+class UploadBudget:
+    """Receives up to `max_photos` photos at once, each of up to `max_bytes`, all within LARGEST_UPLOADS_AT_ONCE."""
+
+    def __init__(self, *, max_photos: int, max_bytes: int, timings: Timings = TIMINGS) -> None:
+        self._max_photos = max_photos
+        self._max_bytes = max_bytes
+        self._timings = timings
+        self._held: dict[Request, int] = {}  # bytes: as announced, or as received so far
 
     @asynccontextmanager
-    async def photo(self, request: Request) -> AsyncIterator[bytes]:
+    async def receive(self, request: Request) -> AsyncIterator[bytes]:
         """The bytes of the form's field `file`, which count as held until the block ends. A URL is not a file.
 
         Raises:
-            QueueFull: there is no room; of a body that announced its size nothing has been read.
-            Refused: there is no such file, the form is malformed, or the body is larger than it may be.
+            QueueFull: there is no room. If the request announced its size, nothing of its body has been read.
+            RequestRefused: there is no such file, or the form is malformed, too large or too slow.
         """
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-            raise Refused(422, "send the photo as the field `file` of a multipart/form-data form")
-        if len(self._held) >= self._most:
-            raise QueueFull(f"{len(self._held)} photos are read or wait (OCR_QUEUE)")
+            raise NoPhoto("send the photo as the field `file` of a multipart/form-data form")
+        if len(self._held) >= self._max_photos:
+            raise QueueFull(f"{len(self._held)} photos are being read or waiting already (OCR_QUEUE); {LATER}")
         announced = request.headers.get("content-length", "")
         self._hold(request, int(announced) if announced.isdecimal() else 0)
         try:
-            photo = await self._receive(request)
+            photo = await self._parse(request)
             self._held[request] = len(photo)
             yield photo
         finally:
             del self._held[request]
 
     def _hold(self, request: Request, size: int) -> None:
-        if size > self._largest:
-            raise Refused(413, f"the upload is larger than {self._largest / 1e6:g} MB (OCR_MAX_UPLOAD_MB)")
+        if size > self._max_bytes:
+            raise UploadTooLarge(f"the upload is larger than {self._max_bytes / 1e6:g} MB (OCR_MAX_UPLOAD_MB)")
         others = sum(held for other, held in self._held.items() if other is not request)
-        if others + size > LARGEST_AT_ONCE * self._largest:
-            raise QueueFull(f"{others / 1e6:.0f} MB of photos are read or wait (10 times OCR_MAX_UPLOAD_MB)")
+        if others + size > LARGEST_UPLOADS_AT_ONCE * self._max_bytes:
+            held = f"{others / 1e6:.0f} MB of photos"
+            raise QueueFull(f"{held} are being read or waiting already (10 times OCR_MAX_UPLOAD_MB); {LATER}")
         self._held[request] = size
 
-    async def _receive(self, request: Request) -> bytes:
+    async def _parse(self, request: Request) -> bytes:
+        stall_timeout_s = self._timings.stall_timeout_s
         try:
-            async with asyncio.timeout(STALLED) as limit:
-                return await _file(request, self._bounded(request, limit))
+            async with asyncio.timeout(stall_timeout_s) as limit:
+                return await _read_file(request, self._stream(request, limit))
         except MultiPartException as error:
-            raise Refused(400, f"the form is malformed: {error.message}") from None
+            raise MalformedForm(f"the form is malformed: {error.message}") from None
         except UnicodeError:  # Starlette decodes names in whatever charset the client claims
-            raise Refused(400, "the form is malformed: its names are not in its charset") from None
+            raise MalformedForm("the form is malformed: its names are not in its charset") from None
         except ClientDisconnect:
-            raise Refused(400, "the connection ended before the form did") from None
+            raise MalformedForm("the connection ended before the form did") from None
         except TimeoutError:
-            raise Refused(408, f"the form came too slowly, or nothing of it for {STALLED:g} s") from None
+            raise UploadTooSlow(f"the form came too slowly, or nothing of it for {stall_timeout_s:g} s") from None
 
-    async def _bounded(self, request: Request, limit: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
+    async def _stream(self, request: Request, limit: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
         received = 0
         clock = asyncio.get_running_loop().time
         start = clock()
         async for chunk in request.stream():
             received += len(chunk)
-            limit.reschedule(min(clock() + STALLED, start + STALLED + received / SLOWEST))
+            on_time = start + received / self._timings.min_bytes_per_s
+            limit.reschedule(min(clock(), on_time) + self._timings.stall_timeout_s)
             if received > self._held[request]:  # it has not announced its size
                 self._hold(request, received)
             yield chunk
 
 
-async def _file(request: Request, stream: AsyncGenerator[bytes, None]) -> bytes:
+async def _read_file(request: Request, stream: AsyncGenerator[bytes, None]) -> bytes:
     parser = _FormInMemory(request.headers, stream, max_files=1, max_fields=8)
     try:
         upload = (await parser.parse()).get("file")
         if not isinstance(upload, UploadFile):
             problem = "has no field `file`" if upload is None else "has a text in its field `file`"
-            raise Refused(422, f"the form {problem}; send the photo there, as a file with a file name")
+            raise NoPhoto(f"the form {problem}; send the photo there, as a file with a file name")
         return await upload.read()
     finally:
         parser.close()
 
 
 class _FormInMemory(MultiPartParser):
-    spool_max_size = 1 << 40  # bytes; above it Starlette moves an upload to disk: ours are bounded, a disk may be full
+    # Bytes above which Starlette moves an upload to disk. Ours are bounded, and a disk may be full.
+    spool_max_size = 1 << 40
 
     def close(self) -> None:
-        """Close the files, also of a form that broke off in the middle of one."""
+        """Close the files, also if the form broke off in the middle of one."""
         for file in self._files_to_close_on_error:
             file.close()
 
 
-async def unless_gone(request: Request, waited_for: Coroutine[Any, Any, T]) -> T:
-    """Wait for a result, but stop waiting when the client hangs up.
+async def wait_while_connected(request: Request, answer: Coroutine[Any, Any, T]) -> T:
+    """Wait for an answer, but only until the client hangs up.
 
     Raises:
-        Refused: it did; nobody will see that answer.
+        ClientGone: it did.
     """
-    work = asyncio.create_task(waited_for)
-    gone = asyncio.create_task(_disconnected(request))
+    work = asyncio.create_task(answer)
+    gone = asyncio.create_task(_wait_for_disconnect(request))
     try:
         await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             return work.result()
-        raise Refused(499, "the client hung up")
+        raise ClientGone("the client hung up")
     finally:
         work.cancel()
         gone.cancel()
-        del work  # its exception knows this frame: what it holds would be kept until the next garbage collection
+        del work  # its exception refers to this frame, which would keep the photo until the next garbage collection
 
 
-async def _disconnected(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

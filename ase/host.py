@@ -11,7 +11,7 @@ from typing import Any, Self
 import logs
 from ocr.errors import FAILED, NO_MEMORY, OcrError, RunnerUnavailable, UnreadablePhoto
 from ocr.types import TextLine
-from options import options
+from options import make_options
 from runners.base import Runner
 from runners.registry import RUNNERS, find_candidates, make
 from settings import Settings
@@ -49,17 +49,13 @@ PHRASES = {
 class EmptyRequest(OcrError):
     """The request contains no photo."""
 
+    ase_code = Code.EMPTY
+
 
 class BadParameter(OcrError):
     """A parameter has a value that cannot be used."""
 
-
-CODES: dict[type[OcrError], Code] = {
-    RunnerUnavailable: Code.NO_MODEL,
-    EmptyRequest: Code.EMPTY,
-    UnreadablePhoto: Code.UNREADABLE,
-    BadParameter: Code.BAD_PARAMETER,
-}
+    ase_code = Code.BAD_PARAMETER
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ class Loaded:
     @classmethod
     def load(cls, settings: Settings, format_lines: Callable[[Sequence[TextLine]], object]) -> Self:
         """Load the chosen runner, or with `auto` the first that can be loaded; raises RunnerUnavailable."""
-        chosen = options(settings)
+        chosen = make_options(settings)
         unfiltered = replace(chosen, limits=replace(chosen.limits, min_score=0))
         names = find_candidates(settings.ocr_runner, chosen)
         for name in names:
@@ -132,7 +128,7 @@ class Host:
             lines = _read_lines(loaded, params or {}, extract_image(items))
             return int(Code.OK), _encode(loaded.format_lines(lines))
         except OcrError as error:
-            code = CODES.get(type(error), Code.FAILED)
+            code = Code(error.ase_code)
             log.info("%s: %s", PHRASES[code], error)
             return make_refusal(code, str(error))
         except MemoryError:

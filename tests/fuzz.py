@@ -19,7 +19,8 @@ with atheris.instrument_imports(include=["api", "ocr", "starlette", "python_mult
     from starlette.requests import Request
     from starlette.types import Message
 
-    from api.uploads import Refused, Uploads
+    from api.errors import RequestRefused
+    from api.uploads import UploadBudget
     from ocr.decoding import decode
     from ocr.errors import UnreadablePhoto
 
@@ -50,8 +51,8 @@ def form(data: bytes) -> None:
     async def take_in() -> None:
         headers = [(b"content-type", b"multipart/form-data; boundary=b")]
         request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
-        with suppress(Refused):
-            async with Uploads(photos=2, largest=SIZE).photo(request):
+        with suppress(RequestRefused):
+            async with UploadBudget(max_photos=2, max_bytes=SIZE).receive(request):
                 pass
 
     asyncio.run(take_in())

@@ -1,4 +1,4 @@
-"""The page at `/`, the only thing that opens without a key: one document, made of the files beside this one."""
+"""The page at `/`, the only one that opens without a key: one document, made from the files beside this one."""
 
 from base64 import b64encode
 from hashlib import sha256
@@ -10,10 +10,10 @@ from starlette.responses import HTMLResponse, Response
 
 HERE = Path(__file__).parent
 SCRIPTS = ("words.js", "page.js", "photos.js", "doing.js")
-"""One module, in this order."""
+"""They make one module, in this order."""
 
 
-def _text(name: str) -> str:
+def _read_text(name: str) -> str:
     return (HERE / name).read_text("utf-8")
 
 
@@ -21,16 +21,16 @@ def _hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-STYLE = _text("page.css")
-SCRIPT = "\n".join(map(_text, SCRIPTS))
-DOCUMENT = Template(_text("index.html"))
+STYLE = _read_text("page.css")
+SCRIPT = "\n".join(map(_read_text, SCRIPTS))
+DOCUMENT = Template(_read_text("index.html"))
 HEADERS = {
     "content-security-policy": "; ".join(
         [
             "default-src 'none'",
             f"script-src {_hash(SCRIPT)}",
             f"style-src {_hash(STYLE)}",
-            "img-src blob:",  # the photos, which the browser has anyway
+            "img-src blob:",  # the photos, which the browser already has
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
@@ -41,12 +41,12 @@ HEADERS = {
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    "cache-control": "no-store",  # after an update, nobody sees the page of the version before
+    "cache-control": "no-store",  # after an update, nobody sees the previous version's page
 }
 
 
-def page(*, version: str, runner: str, model: str) -> Response:
-    """The page of a service that is at this version and reads with this runner and model."""
+def render(*, version: str, runner: str, model: str) -> Response:
+    """The page of a service of this version that reads with this runner and model."""
     about = {"version": version, "runner": runner, "model": model}
     escaped = {name: escape(value) for name, value in about.items()}
     return HTMLResponse(DOCUMENT.substitute(escaped, style=STYLE, script=SCRIPT), headers=HEADERS)

@@ -1,10 +1,12 @@
-// How the service is doing: a few numbers of /metrics, every other second while the page is seen.
-const EVERY = 2; // seconds
-const KEPT = 120; // samples: four minutes
-const FEW = 30; // samples that fill the width; more are drawn closer
-const LATELY = 5; // samples
+// How the service is doing: a few numbers of /metrics, every other second while the page is visible.
+const INTERVAL_S = 2;
+const KEPT_SAMPLES = 120; // four minutes
+const MIN_WIDTH_SAMPLES = 30; // they fill the width; more are drawn closer together
+const RATE_SAMPLES = 5; // over which photos per second are counted
+const RESTART_TIMEOUT_MS = 120_000;
+const RESTART_INTERVAL_MS = 200;
 const REASONS = { requested: "requested", idle: "idle", memory: "memoryLimit", died: "died", timed_out: "timed_out" };
-const UNANSWERED = ["reading_failed", "reading_timed_out", "runner_unavailable", "stopping"];
+const UNANSWERED = ["reading_failed", "reading_timed_out", "runner_unavailable", "stopping", "other"];
 
 /** The service's own metrics: name and labels -> value. */
 async function measure() {
@@ -14,14 +16,14 @@ async function measure() {
   return (name, labels = "") => values.get(labels ? `${name}{${labels}}` : name) ?? 0;
 }
 
-const photosBy = (value, outcomes) => outcomes.reduce((sum, each) => sum + value("photos_total", `outcome="${each}"`), 0);
-const restartsBy = (value, reason) => value("restarts_total", `reason="${reason}"`);
-const megabytes = (bytes) => `${Math.round(bytes / 1e6)} MB`;
-const plain = (number) => number.toLocaleString("en", { maximumFractionDigits: 2, useGrouping: false });
+const countPhotos = (value, outcomes) => outcomes.reduce((sum, each) => sum + value("photos_total", `outcome="${each}"`), 0);
+const countRestarts = (value, reason) => value("restarts_total", `reason="${reason}"`);
+const formatMegabytes = (bytes) => `${Math.round(bytes / 1e6)} MB`;
+const formatNumber = (number) => number.toLocaleString("en", { maximumFractionDigits: 2, useGrouping: false });
 
 // --- Tiles: a name, a number, a curve and a note.
 
-function tile(key) {
+function makeTile(key) {
   const curve = draw("svg", { viewBox: "0 0 100 30", preserveAspectRatio: "none", role: "img" });
   label(curve, "aria-label", "chart", key);
   curve.append(...["base", "area", "stroke"].map((name) => draw("path", { class: name, d: "M0,29.5H100" })));
@@ -34,7 +36,7 @@ function tile(key) {
 function plot({ curve }, values) {
   const top = Math.max(...values, 1e-9) * 1.1;
   const points = values.map((value, index) => {
-    const x = 100 - ((values.length - 1 - index) * 100) / (Math.max(values.length, FEW) - 1);
+    const x = 100 - ((values.length - 1 - index) * 100) / (Math.max(values.length, MIN_WIDTH_SAMPLES) - 1);
     return `${x.toFixed(2)},${(29 - (28 * value) / top).toFixed(2)}`;
   });
   const [, area, stroke] = curve.children;
@@ -42,7 +44,7 @@ function plot({ curve }, values) {
   area.setAttribute("d", `M${points[0].split(",")[0]},30L${points.join("L")}L100,30Z`);
 }
 
-const tiles = Object.fromEntries(["photosRead", "perSecond", "waiting", "memory", "restarts"].map((key) => [key, tile(key)]));
+const tiles = Object.fromEntries(["photosRead", "perSecond", "waiting", "memory", "restarts"].map((key) => [key, makeTile(key)]));
 const bars = make("dl", { class: "bars" });
 $("tiles").append(make("section", { class: "wide" }, say(make("h3"), "stages"), bars));
 const stages = Object.fromEntries(
@@ -56,24 +58,24 @@ const stages = Object.fromEntries(
 let samples = [];
 
 function update(value) {
-  const read = photosBy(value, ["read"]);
-  const memory = ["service", "child"].map((name) => value("memory_bytes", `process="${name}"`));
-  const restarts = Object.keys(REASONS).filter((reason) => restartsBy(value, reason));
+  const read = countPhotos(value, ["read"]);
+  const memory = ["service", "worker"].map((name) => value("memory_bytes", `process="${name}"`));
+  const restarts = Object.keys(REASONS).filter((reason) => countRestarts(value, reason));
   const sample = {
     at: performance.now() / 1000,
     read,
     waiting: value("photos_waiting"),
     memory: memory[0] + memory[1],
-    restarts: restarts.reduce((sum, reason) => sum + restartsBy(value, reason), 0),
+    restarts: restarts.reduce((sum, reason) => sum + countRestarts(value, reason), 0),
   };
-  const before = samples.at(-LATELY);
+  const before = samples.at(-RATE_SAMPLES);
   sample.perSecond = before ? Math.max(0, read - before.read) / (sample.at - before.at) : 0;
-  samples = [...samples, sample].slice(-KEPT);
+  samples = [...samples, sample].slice(-KEPT_SAMPLES);
 
-  const shown = { photosRead: read, perSecond: plain(sample.perSecond), waiting: sample.waiting };
-  shown.memory = megabytes(sample.memory);
+  const shown = { photosRead: read, perSecond: formatNumber(sample.perSecond), waiting: sample.waiting };
+  shown.memory = formatMegabytes(sample.memory);
   shown.restarts = sample.restarts;
-  const names = { photosRead: "read" }; // the others are called as their tile
+  const names = { photosRead: "read" }; // the others have the name of their tile
   for (const [name, each] of Object.entries(tiles)) {
     each.number.textContent = shown[name];
     plot(each, samples.map((one) => one[names[name] ?? name]));
@@ -81,8 +83,8 @@ function update(value) {
   say(tiles.photosRead.note, "linesFound", value("lines_total"));
   say(tiles.perSecond.note, "lately");
   say(tiles.waiting.note, "beingRead", value("photos_reading"));
-  say(tiles.memory.note, "memoryOf", ...memory.map(megabytes));
-  const reasons = restarts.map((reason) => say(make("span"), REASONS[reason], restartsBy(value, reason)));
+  say(tiles.memory.note, "memoryOf", ...memory.map(formatMegabytes));
+  const reasons = restarts.map((reason) => say(make("span"), REASONS[reason], countRestarts(value, reason)));
   tiles.restarts.note.replaceChildren(...(reasons.length ? reasons : [say(make("span"), "none")]));
 
   const means = STAGES.map((stage) => read && value("stage_seconds_sum", `stage="${stage}"`) / read);
@@ -106,10 +108,10 @@ async function watch() {
     const answered = await measure().then(update).then(() => true, () => false);
     showWhether(answered || !key);
   }
-  if (key) watching = setTimeout(watch, EVERY * 1000);
+  if (key) watching = setTimeout(watch, INTERVAL_S * 1000);
 }
 
-// --- Restart: what was under way is counted before, and what became of it after.
+// --- Restart: photos under way are counted before, and their outcomes after.
 
 async function restart() {
   say($("restarted"), "restarting");
@@ -119,11 +121,11 @@ async function restart() {
   await ask("restart", "POST");
   if (!before("model_loaded")) return say($("restarted"), "restartNothing");
   let seconds = 0;
-  while (performance.now() - started < 120_000) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
+  while (performance.now() - started < RESTART_TIMEOUT_MS) {
+    await new Promise((resolve) => setTimeout(resolve, RESTART_INTERVAL_MS));
     const now = await measure();
-    const grown = (outcomes) => photosBy(now, outcomes) - photosBy(before, outcomes);
-    if (!seconds && restartsBy(now, "requested") > restartsBy(before, "requested")) {
+    const grown = (outcomes) => countPhotos(now, outcomes) - countPhotos(before, outcomes);
+    if (!seconds && countRestarts(now, "requested") > countRestarts(before, "requested")) {
       seconds = ((performance.now() - started) / 1000).toFixed(1);
     }
     const lost = grown(UNANSWERED);

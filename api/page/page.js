@@ -1,32 +1,32 @@
-// Language, key and address; what the rest of the page is made with.
-const STAGES = ["wait", "decode", "coarse", "detect", "recognize"]; // of reading a photo, as the service names them
+// Language, key and address, and the functions that make the rest of the page.
+const STAGES = ["wait", "decode", "coarse", "detect", "recognize"]; // of reading a photo, by the service's names
 const $ = (id) => document.getElementById(id);
 
-/** What comes from elsewhere only ever becomes an element's text or an attribute. */
-function filled(element, attributes, children) {
+/** Text from elsewhere only ever becomes an element's text or an attribute. */
+function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
   return element;
 }
 
-const make = (tag, attributes = {}, ...children) => filled(document.createElement(tag), attributes, children);
-const draw = (tag, attributes = {}) => filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, []);
+const make = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
+const draw = (tag, attributes = {}) => fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, []);
 
-// --- Language: what was chosen before, else the browser's.
+// --- Language: the one chosen before, else the browser's.
 
 let language = localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 const said = new WeakMap(); // element -> the values in its text
 
-function words(key, ...values) {
+function translate(key, ...values) {
   const found = WORDS[key][language === "zh" ? 1 : 0];
   return typeof found === "function" ? found(...values) : found;
 }
 
-/** Have an element say something, in whatever language is chosen from now on. */
+/** Set an element's text by its key in WORDS; it follows the chosen language from now on. */
 function say(element, key, ...values) {
   element.dataset.say = key;
   said.set(element, values);
-  element.textContent = words(key, ...values);
+  element.textContent = translate(key, ...values);
   return element;
 }
 
@@ -35,7 +35,7 @@ function label(element, attribute, key, ...values) {
   element.dataset.label = attribute;
   element.dataset.labelSay = key;
   said.set(element, values);
-  element.setAttribute(attribute, words(key, ...values));
+  element.setAttribute(attribute, translate(key, ...values));
   return element;
 }
 
@@ -44,10 +44,10 @@ function speak() {
   $("language").textContent = language === "zh" ? "English" : "中文";
   $("language").lang = language === "zh" ? "en" : "zh-CN";
   for (const element of document.querySelectorAll("[data-say]")) {
-    element.textContent = words(element.dataset.say, ...(said.get(element) ?? []));
+    element.textContent = translate(element.dataset.say, ...(said.get(element) ?? []));
   }
   for (const element of document.querySelectorAll("[data-label]")) {
-    element.setAttribute(element.dataset.label, words(element.dataset.labelSay, ...(said.get(element) ?? [])));
+    element.setAttribute(element.dataset.label, translate(element.dataset.labelSay, ...(said.get(element) ?? [])));
   }
 }
 
@@ -60,7 +60,7 @@ $("language").addEventListener("click", () => {
 // --- The key, in this tab only.
 
 let key = sessionStorage.getItem("key") ?? "";
-const whenKeyFits = []; // what to do then
+const whenKeyFits = []; // functions to call then
 
 /** Headers carry bytes: a key that is not ASCII goes as UTF-8. */
 const keyHeader = () => String.fromCharCode(...new TextEncoder().encode(key));
@@ -101,7 +101,7 @@ async function tryKey() {
   try {
     await ask("check", "POST");
   } catch {
-    if (key) noteOnKey("silent"); // a wrong one was dropped
+    if (key) noteOnKey("silent"); // a wrong key was dropped
     return;
   }
   sessionStorage.setItem("key", key);
@@ -125,7 +125,7 @@ $("forget").addEventListener("click", () => {
 
 const address = new URL(".", location.href).href.replace(/\/$/, "");
 
-/** Not navigator.clipboard: browsers have it over TLS only, which a NAS at home seldom speaks. */
+/** Not with navigator.clipboard: browsers offer it only over TLS, which a NAS at home seldom has. */
 function copy(text, button) {
   const field = make("textarea", { class: "unseen", readonly: "" });
   field.value = text;
@@ -144,7 +144,7 @@ $("address").textContent = address;
 $("local").hidden = !["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 $("copy-address").addEventListener("click", (event) => copy(address, event.target));
 
-// Drawn here, for the page may load nothing: else browsers ask for /favicon.ico, which needs the key.
+// Drawn here because the page may load nothing; otherwise browsers request /favicon.ico, which needs the key.
 const mark = document.querySelector(".mark").cloneNode(true);
 mark.setAttribute("xmlns", "http://www.w3.org/2000/svg");
 mark.setAttribute("fill", "#0f766e");

@@ -1,6 +1,6 @@
-// Photos: sent a few at a time, each shown with what was read in it.
-const AT_ONCE = 3; // one more than the service reads at the same moment unless told otherwise
-const UNSURE = 0.8; // lines with a lower score are marked; it reads those a second time, turned
+// Photos: sent a few at a time, each shown with the text in it.
+const MAX_UNDER_WAY = 3; // one more than the service reads at once by default
+const MIN_SURE_SCORE = 0.8; // lines with a lower score are marked; the service reads those a second time, turned
 const PROBLEMS = { 413: "tooLarge", 503: "busy", 504: "slow", 0: "silent" };
 
 const queue = [];
@@ -11,7 +11,7 @@ let all = 0;
 function add(files) {
   for (const file of files) {
     all += 1;
-    const photo = entry(file);
+    const photo = makeEntry(file);
     $("photos").append(photo.item);
     queue.push(photo);
   }
@@ -21,16 +21,16 @@ function add(files) {
 
 function next() {
   for (const photo of queue) say(photo.state, key ? "queued" : "needsKey");
-  while (key && queue.length && underWay < AT_ONCE) read(queue.shift());
+  while (key && queue.length && underWay < MAX_UNDER_WAY) read(queue.shift());
   $("together").hidden = !all;
-  $("together").classList.toggle("unseen", all === 1); // one has its own bar; screen readers are told here all the same
+  $("together").classList.toggle("unseen", all === 1); // one photo has its own bar; screen readers still announce this
   $("progress").max = all;
   $("progress").value = done;
   say($("counted"), "counted", done, all);
 }
 
-/** What a photo is shown as: a heading that says how far it is, and below it what came of it. */
-function entry(file) {
+/** How a photo is shown: a heading with its progress, and the result below it. */
+function makeEntry(file) {
   const state = make("span", { class: "state" });
   const bar = make("i", { class: "bar" });
   const body = make("div", { class: "body" });
@@ -55,7 +55,7 @@ async function read(photo) {
   next();
 }
 
-/** XMLHttpRequest, for it tells how much was sent. Never fails: a status of 0 says that no answer came. */
+/** Uses XMLHttpRequest, which reports how much was sent. Never fails: a status of 0 means that no answer came. */
 function send({ file, state, bar }) {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
@@ -76,12 +76,12 @@ function send({ file, state, bar }) {
       let answer = null;
       try {
         answer = JSON.parse(request.responseText);
-      } catch {} // of a proxy, or none: the status tells enough
+      } catch {} // a proxy's answer, or none: the status says enough
       resolve({ status: answer || request.status !== 200 ? request.status : 0, answer });
     };
     say(state, "sending", 0);
     const form = new FormData();
-    form.append("file", file, "photo"); // not its name: the service has no use for it
+    form.append("file", file, "photo"); // not its name, which the service does not need
     request.send(form);
   });
 }
@@ -109,39 +109,39 @@ function show(photo, answer) {
   const total = Object.values(seconds).reduce((sum, each) => sum + each, 0);
   say(photo.state, "found", texts.length, total.toFixed(2));
   photo.details.open = photo.details.open || !document.querySelector(".photos [open] .look");
-  const sheet = picture(photo.file, answer.details);
+  const sheet = makePicture(photo.file, answer.details);
   const lines = make("ol", { class: "lines" });
   label(lines, "aria-label", "linesOf", photo.file.name);
   const each = texts.map((text, index) => {
     const shape = draw("polygon", { points: polygons[index].join(" ") });
     const line = make("span", { class: "line", tabindex: index ? "-1" : "0" }, text);
-    if (scores[index] < UNSURE) {
+    if (scores[index] < MIN_SURE_SCORE) {
       shape.classList.add("unsure");
       line.classList.add("unsure");
       line.append(say(make("small"), "unsure", scores[index]));
     }
     label(line, "title", "score", scores[index]);
-    link(shape, line);
+    linkHighlights(shape, line);
     sheet.shapes.append(shape);
     return line;
   });
-  const together = rows(polygons);
+  const together = groupRows(polygons);
   const items = together.map((row) => make("li", {}, ...row.map((index) => each[index])));
-  const tops = together.map((row) => Math.min(...row.map((index) => sides(polygons[index], 1)[0])));
+  const tops = together.map((row) => Math.min(...row.map((index) => findExtent(polygons[index], 1)[0])));
   lines.append(...items);
-  walk(lines, each);
+  addArrowKeys(lines, each);
   const beside = make("div", {}, texts.length ? lines : say(make("p", { class: "hint" }), "nothing"));
   if (lines.querySelector(".unsure")) beside.append(say(make("p", { class: "hint" }), "unsureNote"));
   const stages = STAGES.filter((stage) => stage in seconds).map((stage) => {
     return make("span", {}, say(make("span"), stage), ` ${seconds[stage].toFixed(3)} s`);
   });
   const look = make("div", { class: "look" }, sheet.figure, beside);
-  photo.body.append(look, make("p", { class: "hint spent" }, ...stages), actions(photo.file, answer));
+  photo.body.append(look, make("p", { class: "hint spent" }, ...stages), makeActions(photo.file, answer));
   new ResizeObserver(() => align(sheet.shapes, items, tops)).observe(sheet.shapes);
 }
 
 /** The photo as browsers show it, upright, below an SVG in its pixels; or the SVG alone if it cannot be shown. */
-function picture(file, { width, height }) {
+function makePicture(file, { width, height }) {
   const shapes = draw("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
   const image = label(make("img", { src: URL.createObjectURL(file) }), "alt", "photoAlt", file.name);
   const figure = make("figure", {}, make("div", { class: "sheet" }, image, shapes));
@@ -152,7 +152,7 @@ function picture(file, { width, height }) {
   };
   image.onerror = unshown;
   image.onload = () => {
-    // Where the browser turns it another way than the service did, the polygons would lie elsewhere.
+    // If the browser turns the photo differently from the service, the polygons would be in the wrong places.
     const ratio = (image.naturalWidth * height) / (image.naturalHeight * width);
     if (Math.abs(ratio - 1) > 0.05) unshown();
   };
@@ -160,7 +160,7 @@ function picture(file, { width, height }) {
 }
 
 /** A line and its polygon light up together. */
-function link(shape, line) {
+function linkHighlights(shape, line) {
   const light = (on) => () => [shape, line].forEach((element) => element.classList.toggle("lit", on));
   for (const element of [shape, line]) {
     element.addEventListener("pointerenter", light(true));
@@ -172,7 +172,7 @@ function link(shape, line) {
 }
 
 /** The lines are one stop of the Tab key; the arrow keys go on from there. */
-function walk(lines, each) {
+function addArrowKeys(lines, each) {
   lines.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const to = each[each.indexOf(document.activeElement) + step];
@@ -183,27 +183,27 @@ function walk(lines, each) {
   lines.addEventListener("focusin", ({ target }) => each.forEach((line) => (line.tabIndex = line === target ? 0 : -1)));
 }
 
-/** From where to where a polygon reaches, across (0) or down (1). */
-function sides(polygon, axis) {
+/** The least and the greatest coordinate of a polygon: x (axis 0) or y (axis 1). */
+function findExtent(polygon, axis) {
   const at = polygon.map((corner) => corner[axis]);
   return [Math.min(...at), Math.max(...at)];
 }
 
-/** The indices of lines, those together that stand in one row of the photo, from left to right. */
-function rows(polygons) {
+/** The indices of lines, grouped by rows of the photo, from left to right. */
+function groupRows(polygons) {
   const found = [];
   polygons.forEach((polygon, index) => {
     const before = polygons[index - 1];
-    const ys = before && sides(before, 1);
-    const middle = (sides(polygon, 1)[0] + sides(polygon, 1)[1]) / 2;
-    const beside = before && sides(polygon, 0)[0] >= sides(before, 0)[1] && middle > ys[0] && middle < ys[1];
+    const ys = before && findExtent(before, 1);
+    const middle = (findExtent(polygon, 1)[0] + findExtent(polygon, 1)[1]) / 2;
+    const beside = before && findExtent(polygon, 0)[0] >= findExtent(before, 0)[1] && middle > ys[0] && middle < ys[1];
     if (beside) found.at(-1).push(index);
     else found.push([index]);
   });
   return found;
 }
 
-/** Where the text is beside the photo, have each row start as high as it does there, or below the row before. */
+/** If the text stands beside the photo, start each row as high as in the photo, or below the previous row. */
 function align(shapes, items, tops) {
   items.forEach((item) => (item.style.marginTop = ""));
   const sheet = shapes.getBoundingClientRect();
@@ -217,7 +217,7 @@ function align(shapes, items, tops) {
   });
 }
 
-function actions(file, answer) {
+function makeActions(file, answer) {
   const buttons = ["copyAll", "download", "curl"].map((key) => say(make("button", { type: "button" }), key));
   const [text, json, curl] = buttons;
   text.addEventListener("click", () => copy(answer.result.texts.join("\n"), text));
@@ -226,7 +226,7 @@ function actions(file, answer) {
     make("a", { href, download: `${file.name}.json` }).click();
     setTimeout(() => URL.revokeObjectURL(href), 60_000);
   });
-  const command = make("code", { tabindex: "0", hidden: "" }, curlLine(file.name));
+  const command = make("code", { tabindex: "0", hidden: "" }, makeCurlLine(file.name));
   curl.addEventListener("click", () => {
     command.hidden = false;
     copy(command.textContent, curl);
@@ -234,8 +234,8 @@ function actions(file, answer) {
   return make("div", { class: "actions" }, ...buttons, command);
 }
 
-/** The key stays a variable. The name goes to the shell: curl takes a ; or , in one for its own. */
-function curlLine(name) {
+/** The key stays a variable. The shell opens the file: in a name, curl would interpret a ; or , itself. */
+function makeCurlLine(name) {
   const quoted = `'${name.replaceAll("'", "'\\''")}'`;
   return `curl -H "api-key: $API_AUTH_KEY" -H 'prefer: details' -F 'file=@-;filename=photo' ${address}/ocr <${quoted}`;
 }

@@ -1,4 +1,4 @@
-// Everything that the page says, in English and Chinese. A function takes what is to be said in it.
+// Everything that the page says, in English and Chinese. A function takes the values in its text.
 const photosInEnglish = (n) => (n === 1 ? "1 photo" : `${n} photos`);
 
 const WORDS = {
@@ -19,7 +19,7 @@ const WORDS = {
   enterTitle: ["Enter this in MT Photos", "填到 MT Photos 里"],
   address: ["Address", "地址"],
   addressLocal: [
-    "You opened this page on the machine itself. MT Photos needs the machine’s address in your network in place of this name, such as 192.168.1.20.",
+    "You opened this page on the machine itself. MT Photos needs the machine’s address in your network instead of this name, such as 192.168.1.20.",
     "您是在本机上打开此页的。在 MT Photos 里，请把这里的主机名换成这台机器在局域网中的地址，例如 192.168.1.20。",
   ],
   addressHint: [
@@ -42,7 +42,7 @@ const WORDS = {
     "只保存在当前标签页中，关闭后即清除。",
   ],
   keyWrong: [
-    "This key is not the right one. Copy the value of API_AUTH_KEY anew, without spaces or quotes around it; after a change of the key, the service has to be started again.",
+    "This key is not the right one. Copy the value of API_AUTH_KEY again, without spaces or quotes around it; after a change of the key, restart the service.",
     "密钥不对。请重新复制 API_AUTH_KEY 的值，前后不要带空格或引号；修改密钥后需要重新启动服务。",
   ],
   keyFits: ["The key is right.", "密钥正确。"],
@@ -86,7 +86,7 @@ const WORDS = {
     "文件太大。请换小一些的，或调大 OCR_MAX_UPLOAD_MB。服务的说明：",
   ],
   busy: [
-    "It cannot take this photo now: too many others wait, or the model is not there. Try again in half a minute. The service says:",
+    "It cannot take this photo now: too many others are waiting, or the model is not loaded. Try again in half a minute. The service says:",
     "现在无法接收这张照片：排队的照片太多，或模型尚未就绪。请半分钟后重试。服务的说明：",
   ],
   slow: [
@@ -111,8 +111,8 @@ const WORDS = {
   beingRead: [(n) => `${n} being read`, (n) => `正在识别 ${n} 张`],
   memory: ["Memory", "内存"],
   memoryOf: [
-    (service, child) => `service ${service}, model ${child}`,
-    (service, child) => `服务 ${service}，模型 ${child}`,
+    (service, worker) => `service ${service}, model ${worker}`,
+    (service, worker) => `服务 ${service}，模型 ${worker}`,
   ],
   restarts: ["Restarts", "重启次数"],
   none: ["none so far", "尚无"],

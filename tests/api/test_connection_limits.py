@@ -10,18 +10,17 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from api import connection_limits
-from api.connection_limits import MOST, BoundedProtocol
+from api.connection_limits import MAX_HEADER_BYTES, BoundedProtocol, Timings
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
-HALF = b"a: " + b"y" * (MOST // 2) + b"\r\n"
+HALF = b"a: " + b"y" * (MAX_HEADER_BYTES // 2) + b"\r\n"
 WHOLE = GET + b"\r\n"
-PATIENCE = 0.4  # seconds, of this service
+HEADER_TIMEOUT_S = 0.3
 
 
 async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-    await asyncio.sleep(2 * PATIENCE)
+    await asyncio.sleep(2 * HEADER_TIMEOUT_S)
     await PlainTextResponse("read")(scope, receive, send)
 
 
@@ -29,12 +28,20 @@ async def quick(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse("read")(scope, receive, send)
 
 
+class Impatient(BoundedProtocol):
+    timings = Timings(header_timeout_s=HEADER_TIMEOUT_S)
+
+
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def served(app: App, use: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+def served(
+    app: App,
+    use: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    protocol: type[BoundedProtocol] = Impatient,
+) -> None:
     async def run() -> None:
-        server = uvicorn.Server(uvicorn.Config(app, http=BoundedProtocol, port=0, lifespan="off", log_config=None))
+        server = uvicorn.Server(uvicorn.Config(app, http=protocol, port=0, lifespan="off", log_config=None))
         serving = asyncio.create_task(server.serve())
         while not server.started:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.01)
@@ -47,11 +54,6 @@ def served(app: App, use: Callable[[asyncio.StreamReader, asyncio.StreamWriter],
             writer.close()
 
     asyncio.run(asyncio.wait_for(run(), 20))
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_limits, "LONGEST", PATIENCE)
 
 
 @pytest.mark.parametrize("begun", [b"", b"G", WHOLE[:-2]])
@@ -78,7 +80,7 @@ def test_a_connection_that_waits_for_its_next_request_is_not_ended_by_that() -> 
         for _ in range(2):
             writer.write(WHOLE)
             assert b"200 OK" in await reader.readuntil(b"read")
-            await asyncio.sleep(1.5 * PATIENCE)
+            await asyncio.sleep(1.5 * HEADER_TIMEOUT_S)  # the limit for headers is not for this wait
 
     served(quick, use)
 
@@ -96,19 +98,22 @@ def test_one_that_is_answered_late_is_answered_though_another_is_begun_behind_it
 def connected(transport: Mock) -> BoundedProtocol:
     config = uvicorn.Config(quick, log_config=None, lifespan="off")
     config.load()
-    protocol = BoundedProtocol(config, ServerState(), {}, asyncio.get_running_loop())
+    protocol = Impatient(config, ServerState(), {}, asyncio.get_running_loop())
     protocol.connection_made(transport)
     return protocol
 
 
-def test_a_connection_that_is_lost_is_not_waited_for() -> None:
-    async def run() -> None:
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_connection_is_waited_for_until_it_is_lost(lost: bool) -> None:
+    async def run() -> bool:
         transport = Mock(asyncio.Transport)
-        connected(transport).connection_lost(ConnectionResetError())
-        await asyncio.sleep(1.5 * PATIENCE)
-        assert not transport.close.called
+        protocol = connected(transport)
+        if lost:
+            protocol.connection_lost(ConnectionResetError())
+        await asyncio.sleep(1.5 * HEADER_TIMEOUT_S)
+        return bool(transport.close.called)
 
-    asyncio.run(run())
+    assert asyncio.run(run()) is not lost
 
 
 def refusals(*pieces: bytes) -> int:
@@ -130,14 +135,14 @@ def refusals(*pieces: bytes) -> int:
 @pytest.mark.parametrize(
     ("pieces", "refused"),
     [
-        ((GET, b"a: " + b"y" * MOST), True),
+        ((GET, b"a: " + b"y" * MAX_HEADER_BYTES), True),
         ((GET, HALF, HALF), True),
         ((GET, HALF, b"\r\n" + GET, HALF, b"\r\n"), False),
         ((CHUNKED, *[b"4000\r\n" + bytes(0x4000) + b"\r\n"] * 9, b"0\r\n\r\n"), False),
-        ((CHUNKED[:-2], HALF, b"\r\n", b"5;a=" + b"y" * (MOST // 2), b"\r\nhello\r\n"), False),
+        ((CHUNKED[:-2], HALF, b"\r\n", b"5;a=" + b"y" * (MAX_HEADER_BYTES // 2), b"\r\nhello\r\n"), False),
         ((CHUNKED, b"0\r\n", HALF, HALF), True),
         ((CHUNKED, b"0\r\n", HALF, b"\r\n" + GET, HALF, b"\r\n"), False),
-        ((b"nonsense" * MOST,), True),
+        ((b"nonsense" * MAX_HEADER_BYTES,), True),
     ],
     ids=[
         "a header",
@@ -154,10 +159,10 @@ def test_only_what_is_too_long_beside_a_body_is_refused_once(pieces: tuple[bytes
     assert refusals(*pieces) == refused
 
 
-def test_when_the_service_ends_it_does_not_wait_for_ever_for_answers_to_be_taken(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(connection_limits, "LAST", PATIENCE)
+def test_when_the_service_ends_it_does_not_wait_for_ever_for_answers_to_be_taken() -> None:
+    class Hurried(BoundedProtocol):
+        timings = Timings(close_timeout_s=0.3)
+
     sent = asyncio.Event()
 
     async def large(scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,4 +174,4 @@ def test_when_the_service_ends_it_does_not_wait_for_ever_for_answers_to_be_taken
         writer.write(WHOLE)
         await sent.wait()
 
-    served(large, use)  # else that takes until served() loses patience
+    served(large, use, Hurried)  # otherwise served() runs into its own time limit

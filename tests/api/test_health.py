@@ -39,7 +39,7 @@ def service() -> Iterator[Ready]:
 @pytest.mark.parametrize(("status", "ready"), [(200, True), (503, False), (401, False)])
 def test_ready_is_a_200(service: Ready, status: int, ready: bool) -> None:
     service.status = status
-    assert health.ready("127.0.0.5", str(service.server_port)) is ready
+    assert health.is_ready("127.0.0.5", str(service.server_port)) is ready
 
 
 def test_the_exit_code_says_it(service: Ready) -> None:

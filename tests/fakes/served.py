@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,13 +43,18 @@ class Served:
         files = {"file": picture.read_bytes()} if picture else None
         return httpx.post(f"{self.url}{path}", headers=self.headers, files=files, timeout=120)
 
-    def worker(self) -> psutil.Process:
-        """BentoML's worker, the process that answers HTTP."""
+    def server(self) -> psutil.Process:
+        """The process that answers HTTP."""
         return self._only("_bentoml_impl.worker.service", psutil.Process(self.process.pid))
 
-    def child(self) -> psutil.Process:
+    def worker(self) -> psutil.Process:
         """The process that holds the model."""
-        return self._only("worker.main", self.worker())
+        return self._only("worker.main", self.server())
+
+    def restarts(self) -> dict[str, int]:
+        """How many workers were replaced, ended or lost, by reason."""
+        counts: dict[str, int] = self.post("/check").json()["restarts"]
+        return counts
 
     def _only(self, module: str, parent: psutil.Process) -> psutil.Process:
         children = parent.children(recursive=True)  # one that has just ended has no command line any more
@@ -125,14 +130,18 @@ def taken_in(served: Served) -> float:
     return sum(float(line.split()[1]) for line in lines if line.startswith(names))
 
 
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 30) -> None:
+    """Wait until a condition holds, or fail because `what` has not happened."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"{what} has not happened within {timeout_s:g} s")
+        time.sleep(0.05)
+
+
 def until_taken_in(served: Served, photos: float) -> None:
     """Wait until so many photos are taken in."""
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if taken_in(served) >= photos:
-            return
-        time.sleep(0.05)
-    pytest.fail("the photos were not taken in")
+    wait_until(lambda: taken_in(served) >= photos, f"taking in {photos:g} photos")
 
 
 def run(folder: Path, probe: str = "/readyz", **more: str) -> Iterator[Served]:

@@ -9,7 +9,7 @@ import settings
 from ocr.errors import RunnerUnavailable
 from ocr.model_files import locate
 from ocr.types import Limits
-from options import options
+from options import make_options
 from runners.base import Options, Runner
 from runners.registry import RUNNERS, make
 from tests.fakes.project import DATA, PICTURES
@@ -68,7 +68,7 @@ def test_another_onnx_file_is_refused() -> None:
 def test_it_reads_in_the_child_process_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MMOCR_DET_ONNX", DETECTOR)
     monkeypatch.setenv("OCR_DEVICE", "cpu")
-    made_with = options(settings.load())
+    made_with = make_options(settings.load())
     assert made_with.device == "cpu"
     assert made_with.mmocr == {"det_onnx": DETECTOR, "recognizer": "ppocr"}
 

@@ -12,19 +12,24 @@ import pytest
 
 from ocr.model_files import locate
 from tests.fakes.project import DATA, PICTURES
-from tests.fakes.served import Served, run, taken_in, until_taken_in
+from tests.fakes.served import Served, run, taken_in, until_taken_in, wait_until_ready
 
 RECEIPT = DATA / "receipt.png"
 LARGE = DATA / "large.jpg"
 TEXTS = PICTURES["receipt.png"]
-PATIENCE = 10  # seconds
-IDLE = 2.0
+TIMEOUT_S = 10
+IDLE_S = 2.0
 
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A service that reads one photo at a time, has little room and little patience."""
-    settings = {"OCR_PARALLEL": "1", "OCR_QUEUE": "2", "OCR_TIMEOUT": str(PATIENCE), "SERVER_RESTART_TIME": str(IDLE)}
+    settings = {
+        "OCR_PARALLEL": "1",
+        "OCR_QUEUE": "2",
+        "OCR_TIMEOUT": str(TIMEOUT_S),
+        "SERVER_RESTART_TIME": str(IDLE_S),
+    }
     yield from run(tmp_path_factory.mktemp("narrow") / "project", SERVER_DRAIN_TIME="3", **settings)
 
 
@@ -39,7 +44,7 @@ def probe(served: Served, path: str) -> int:
     return httpx.get(f"{served.url}{path}", timeout=2).status_code
 
 
-def test_photos_over_the_bound_are_told_at_once_when_to_come_back(narrow: Served) -> None:
+def test_photos_over_the_bound_are_refused_at_once_until_later(narrow: Served) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: narrow.post("/ocr", LARGE), range(8)))
     assert {answer.status_code for answer in answers} == {200, 503}
@@ -57,10 +62,10 @@ def test_photos_over_the_bound_are_told_at_once_when_to_come_back(narrow: Served
     assert texts(narrow.post("/ocr", RECEIPT)) == TEXTS
 
 
-def test_a_child_that_hangs_costs_its_photo_a_504_and_no_other_anything(narrow: Served) -> None:
+def test_a_worker_that_hangs_costs_its_photo_a_504_and_no_other_anything(narrow: Served) -> None:
     narrow.post("/ocr", RECEIPT)
-    child = narrow.child()
-    child.suspend()
+    worker = narrow.worker()
+    worker.suspend()
     with ThreadPoolExecutor(2) as pool:
         hanging = pool.submit(narrow.post, "/ocr", RECEIPT)
         while not hanging.done():
@@ -69,29 +74,31 @@ def test_a_child_that_hangs_costs_its_photo_a_504_and_no_other_anything(narrow: 
     assert hanging.result().status_code == 504
     assert "OCR_TIMEOUT" in hanging.result().json()["detail"]
     assert texts(narrow.post("/ocr", RECEIPT)) == TEXTS
-    assert not child.is_running()
+    assert not worker.is_running()
 
 
 def test_after_a_while_without_photos_the_memory_is_given_back_whatever_else_is_asked(narrow: Served) -> None:
     assert texts(narrow.post("/ocr", RECEIPT)) == TEXTS
-    child = narrow.child()
-    end = time.monotonic() + 10 * IDLE
-    while child.is_running() and time.monotonic() < end:
+    worker = narrow.worker()
+    end = time.monotonic() + 10 * IDLE_S
+    while worker.is_running() and time.monotonic() < end:
         assert narrow.post("/check").json()["result"] == "pass"
         assert httpx.post(f"{narrow.url}/ocr", headers={"api-key": "wrong"}, files={"file": b"x"}).status_code == 401
         assert narrow.post("/nowhere").status_code == 404
         time.sleep(0.1)
-    assert not child.is_running()
+    assert not worker.is_running()
     checked = narrow.post("/check").json()
-    assert (checked["loaded"], checked["memory"]["child"]["now"]) == (False, 0)
-    assert checked["memory"]["child"]["peak"] > 100  # MB
+    assert (checked["loaded"], checked["memory"]["worker"]["now"]) == (False, 0)
+    assert checked["memory"]["worker"]["peak"] > 100  # MB
     assert checked["restarts"]["idle"] >= 1
     assert probe(narrow, "/readyz") == probe(narrow, "/livez") == 200
     assert texts(narrow.post("/ocr", RECEIPT)) == TEXTS
     assert narrow.post("/check").json()["loaded"]
 
 
-def test_a_model_that_cannot_be_loaded_is_said_quickly_and_a_restart_loads_it_when_it_is_mended(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_loaded_is_reported_quickly_and_a_restart_loads_it_when_it_is_mended(
+    tmp_path: Path,
+) -> None:
     models = tmp_path / "models"
     models.mkdir()
     (models / "det.onnx").write_bytes(b"no model")
@@ -108,17 +115,15 @@ def test_a_model_that_cannot_be_loaded_is_said_quickly_and_a_restart_loads_it_wh
         shutil.copy(files.detector, models / "det.onnx")
         shutil.copy(files.recognizer, models / "rec.onnx")
         assert broken.post("/restart_v2").json() == {"result": "pass"}
-        end = time.monotonic() + 30
-        while probe(broken, "/readyz") != 200 and time.monotonic() < end:
-            time.sleep(0.1)
+        wait_until_ready(broken.port, broken.process, broken.log)
         assert texts(broken.post("/ocr", RECEIPT)) == TEXTS
         assert log_is_discreet(broken)
 
 
 def test_the_service_ends_in_time_even_if_photos_hang(narrow: Served) -> None:
     narrow.post("/ocr", RECEIPT)
-    family = [narrow.worker(), narrow.child()]
-    narrow.child().suspend()
+    family = [narrow.server(), narrow.worker()]
+    narrow.worker().suspend()
     before = taken_in(narrow)
     with ThreadPoolExecutor(3) as pool:
         hanging = [pool.submit(narrow.post, "/ocr", RECEIPT) for _ in range(3)]
@@ -134,7 +139,7 @@ def test_the_service_ends_in_time_even_if_photos_hang(narrow: Served) -> None:
     assert [answer.status_code for answer in answers] == [503] * 4
     assert all("stopping" in answer.json()["detail"] for answer in answers)
     narrow.process.wait(20)
-    assert time.monotonic() - start < PATIENCE - 1
+    assert time.monotonic() - start < TIMEOUT_S - 1
     assert psutil.wait_procs(family, 10)[1] == []
 
 

@@ -28,7 +28,7 @@ def send(client: TestClient, photo: bytes) -> None:
     client.post("/ocr", files={"file": ("a.png", photo)})
 
 
-def test_photos_are_counted_by_what_became_of_them(client: TestClient) -> None:
+def test_photos_are_counted_by_outcome(client: TestClient) -> None:
     before = scrape(client)
     send(client, fakes.photo((1, 2, 3)))
     send(client, fakes.photo(fakes.BLANK))
@@ -47,7 +47,7 @@ def test_photos_are_counted_by_what_became_of_them(client: TestClient) -> None:
     assert grown["mtphotos_ocr_lines_total"] == 1
 
 
-def test_the_seconds_of_the_child_and_of_waiting_are_there(client: TestClient) -> None:
+def test_the_seconds_of_the_worker_and_of_waiting_are_there(client: TestClient) -> None:
     before = scrape(client)
     send(client, fakes.photo((1, 2, 3)))
     after = scrape(client)
@@ -58,7 +58,7 @@ def test_the_seconds_of_the_child_and_of_waiting_are_there(client: TestClient) -
     )
 
 
-def test_whether_a_photo_would_be_taken_is_told() -> None:
+def test_whether_the_service_is_ready_is_a_metric() -> None:
     state = WorkerClient(["onnx"], Options("ppocrv6", 1, Limits(2000, 10**6, 0)), WorkerLimits(1, 30)).state()
     for ready in (False, True):
         assert f"\nmtphotos_ocr_ready {float(ready)}\n" in metrics.snapshot(replace(state, ready=ready))
@@ -70,8 +70,8 @@ def test_what_is_true_now_is_there(client: TestClient) -> None:
     assert now["mtphotos_ocr_photos_reading"] == now["mtphotos_ocr_photos_waiting"] == 0
     assert now["mtphotos_ocr_model_loaded"] == 1
     assert now["mtphotos_ocr_memory_bytes{service}"] > 20e6
-    assert now["mtphotos_ocr_memory_bytes{child}"] > 20e6
-    for process in ("service", "child"):
+    assert now["mtphotos_ocr_memory_bytes{worker}"] > 20e6
+    for process in ("service", "worker"):
         assert now[f"mtphotos_ocr_memory_peak_bytes{{{process}}}"] >= now[f"mtphotos_ocr_memory_bytes{{{process}}}"]
     assert now["mtphotos_ocr_uptime_seconds"] > 0
 

@@ -44,7 +44,7 @@ def test_only_its_own_script_and_style_may_run(anonymous: TestClient) -> None:
 
 
 def test_what_the_service_tells_of_itself_is_escaped() -> None:
-    page = bytes(api.page.page(version="</dd><script>1</script>", runner="a & b", model="$style ${x}").body).decode()
+    page = bytes(api.page.render(version="</dd><script>1</script>", runner="a & b", model="$style ${x}").body).decode()
     assert "&lt;/dd&gt;&lt;script&gt;1&lt;/script&gt;" in page
     assert "a &amp; b" in page
     assert "<dd>$style ${x}</dd>" in page

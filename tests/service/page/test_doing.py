@@ -45,8 +45,7 @@ def test_a_restart_says_so_when_it_is_not_as_hoped(tab: Tab, metric: str, value:
         text = re.sub(rf"^(mtphotos_ocr_{re.escape(metric)}) \S+", rf"\1 {value}", answer.text(), flags=re.MULTILINE)
         route.fulfill(response=answer, body=answer.text() if before else text)
 
-    tab.page.evaluate("Object.defineProperty(document, 'hidden', {value: true})")  # it looks for the restart only
-    tab.page.wait_for_timeout(2100)
+    tab.page.evaluate("Object.defineProperty(document, 'hidden', {value: true})")  # it asks for the restart only
     tab.page.route("**/metrics", changed)
     tab.page.get_by_role("button", name="Restart the model").click()
     expect(tab.page.locator("#restarted")).to_contain_text(told)

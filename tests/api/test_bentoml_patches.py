@@ -1,0 +1,44 @@
+"""What is patched in BentoML is still there; tests/api/http and tests/service/test_bento.py see what it does."""
+
+import inspect
+import logging
+from importlib.metadata import version
+
+import pytest
+from _bentoml_impl.server import app  # type: ignore[import-untyped]
+from bentoml._internal.server.http import instruments
+from bentoml._internal.utils.analytics import usage_stats
+
+from api import bentoml_patches
+
+NAME = "RunnerTrafficMetricsMiddleware"
+
+
+def test_it_was_written_for_the_version_that_is_installed() -> None:
+    assert version("bentoml").startswith(bentoml_patches.WRITTEN_FOR)
+
+
+def test_bentoml_stops_tracking_although_it_was_asked_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENTOML_DO_NOT_TRACK", "False")
+    usage_stats.do_not_track.cache_clear()
+    assert not usage_stats.do_not_track()
+    bentoml_patches.apply()
+    assert usage_stats.do_not_track()
+
+
+def test_bentoml_counts_requests_with_the_class_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = bentoml_patches.KnownPaths.__base__
+    assert theirs is not None
+    assert (theirs.__name__, theirs.__module__) == (NAME, instruments.__name__)
+    monkeypatch.setattr(instruments, NAME, theirs)
+    bentoml_patches.apply()
+    assert getattr(instruments, NAME) is bentoml_patches.KnownPaths
+    assert not hasattr(app, NAME)  # it is looked up when an application is made, not when the module is imported
+    assert NAME in inspect.getsource(app)
+
+
+def test_another_version_is_named_in_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(logging.getLogger("mtphotos_ocr"), "propagate", True)
+    monkeypatch.setattr(bentoml_patches, "version", lambda _: "2.0.0")
+    bentoml_patches.apply()
+    assert "BentoML 1.4.x, not 2.0.0" in caplog.text
