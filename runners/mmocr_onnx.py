@@ -17,14 +17,14 @@ class MmocrOnnxRunner(OnnxRunner):
     """A detector of MMOCR, and PP-OCR's recognizer or none."""
 
     def load_pipeline(self) -> Pipeline | DetectionPipeline:
-        finder = WholePhotoSearch(self.load_mmocr_detector(), self._options.limits)
+        search = WholePhotoSearch(self.load_mmocr_detector(), self._options.limits)
         recognizer = self._options.mmocr.get("recognizer", "ppocr")
         if recognizer == "none":
-            return DetectionPipeline(finder, self._options.limits)
+            return DetectionPipeline(search, self._options.limits)
         if recognizer == "mmocr":
-            return Pipeline(finder, self.load_mmocr_recognizer(), self._options.limits)
+            return Pipeline(search, self.load_mmocr_recognizer(), self._options.limits)
         files = locate(self._options.model, self._options.model_dir)
-        return Pipeline(finder, self.load_recognizer(files.recognizer), self._options.limits)
+        return Pipeline(search, self.load_recognizer(files.recognizer), self._options.limits)
 
     def load_mmocr_detector(self) -> Callable[[Pixels], list[Region]]:
         """Load the detector."""

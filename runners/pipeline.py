@@ -61,9 +61,9 @@ class PipelineRunner(ABC):
         files = locate(self._options.model, self._options.model_dir, self.form)
         detector = cache(lambda path: Detector(self.load_detector_network(path)))  # mostly one for both
         coarse_detector = detector(files.coarse_detector) if files.coarse_detector else None
-        finder = Search(detector(files.detector), self._options.limits, coarse_detector)
-        finder.warm_up()
-        return Pipeline(finder, self.load_recognizer(files.recognizer), self._options.limits)
+        search = Search(detector(files.detector), self._options.limits, coarse_detector)
+        search.warm_up()
+        return Pipeline(search, self.load_recognizer(files.recognizer), self._options.limits)
 
     def load_recognizer(self, path: Path) -> Recognize:
         """Load a recognizer from its file."""
