@@ -153,6 +153,7 @@ def test_the_next_runner_is_tried_and_remembered(options: Options) -> None:
         assert client.state().why.startswith("unloadable cannot be loaded: no paint here; crashing died")
         assert client.state().why.endswith("; colour could be loaded")
         assert client.state().device == "paint box"
+        assert client.state().optimisations == ["broad brush"]
         assert client.state().ready
 
     with_client(options, use, "unloadable", "crashing", "colour")

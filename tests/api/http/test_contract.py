@@ -35,7 +35,7 @@ def test_check(client: TestClient) -> None:
         "device": "paint box",
         "why": "OCR_RUNNER=auto: openvino could be loaded",
         "loaded": True,
-        "optimisations": [],
+        "optimisations": ["broad brush"],
     }
 
 
