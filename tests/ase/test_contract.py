@@ -216,7 +216,7 @@ def test_a_setting_of_zero_is_set(loader: Loader) -> None:
 
 
 def test_auto_tries_the_next_runner_if_one_cannot_be_loaded(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ase.host.candidates", lambda *_: ["openvino", "onnx"])
+    monkeypatch.setattr("ase.host.find_candidates", lambda *_: ["openvino", "onnx"])
     assert loader.init({"engine": "auto"}) == 0
     assert lines(loader.read(fakes.photo(GREY)))
 
