@@ -170,10 +170,14 @@ class Supervisor:
             try:
                 worker = await self.launcher.launch()
             except RunnerUnavailable as error:
-                if not self._on_load_failed(str(error)):
-                    return
+                problem = str(error)
+            except Exception as error:  # noqa: BLE001 - it is logged, and photos that wait get it as the reason
+                log.exception("an unexpected error while a worker was started")
+                problem = f"{type(error).__name__}: {error}"
             else:
                 self._on_loaded(worker, reason)
+                return
+            if not self._on_load_failed(problem):
                 return
 
     def _on_loaded(self, worker: WorkerProcess, reason: str) -> None:

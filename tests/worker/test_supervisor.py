@@ -18,6 +18,7 @@ from tests.fakes import runner as fakes
 from tests.fakes.readers import texts, until, with_client, workers
 from worker import process
 from worker.client import WorkerClient
+from worker.protocol import AsyncChannel
 from worker.supervisor import WorkerLimits
 from worker.timings import Timings
 
@@ -225,6 +226,24 @@ def test_a_machine_that_has_no_more_to_give_is_an_answer_and_the_next_photo_is_r
 
     def exhausted(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with_client(options, use, timings=Timings(patience_s=0.4, pauses_s=(0.5,)))
+
+
+def test_an_unexpected_error_while_a_worker_starts_is_an_answer_and_is_logged(
+    options: Options, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
+) -> None:
+    async def fail(_: object) -> None:
+        raise ValueError("no such thing")
+
+    async def use(client: WorkerClient) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(AsyncChannel, "open", fail)
+            with pytest.raises(RunnerUnavailable, match="no such thing"):
+                await client.read(fakes.photo((1, 2, 3)))
+        await until(lambda: client.state().ready)
+        assert await texts(client, (1, 2, 3)) == ["#010203"]
+        assert "an unexpected error while a worker was started" in log.text
 
     with_client(options, use, timings=Timings(patience_s=0.4, pauses_s=(0.5,)))
 
