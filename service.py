@@ -25,10 +25,10 @@ from settings import SettingsError
 
 ROOT = Path(__file__).parent
 ALLOCATOR = allocator_variables(arenas=2, mmap_mib=1, trim_mib=4)
-"""For the service's own process: the memory of uploads goes back at once, but not that of the pieces they come in."""
+"""For the service's process: the memory of uploads is returned at once, but not that of the chunks they come in."""
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
-bentoml_patches.apply()  # before a wrong setting ends the process, which BentoML would report to its makers
+bentoml_patches.apply()  # first: a wrong setting ends the process, and BentoML would report that
 uvicorn_patches.apply()
 SETTINGS = assembly.load_settings()
 logs.configure(SETTINGS.log_format)
@@ -99,7 +99,7 @@ class OcrService:
         state = self._worker.state()
         values = asdict(state) | {
             "version": VERSION,
-            "why": f"OCR_RUNNER={SETTINGS.ocr_runner}: {state.why or 'none could be loaded yet'}",
+            "why": f"OCR_RUNNER={SETTINGS.ocr_runner}: {state.why or 'none has loaded yet'}",
             "uptime": int(state.uptime),
             "memory": {name: schemas.Megabytes.from_bytes(*memory) for name, memory in state.memory.items()},
         }

@@ -27,7 +27,7 @@ class Timings:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Ends a connection on which MAX_HEADER_BYTES come without completing headers or a piece of a body, or come slowly.
+    """Ends a connection whose headers are slow, or that sends MAX_HEADER_BYTES and completes neither headers nor data.
 
     A connection that waits for its next request is closed by uvicorn itself.
     """

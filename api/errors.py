@@ -20,7 +20,7 @@ HINTS = {
     415: "Unsupported Media Type: send the photo as the field `file` of a form (multipart/form-data)",
 }
 RETRY_AFTER_S = 30
-"""With every 503: by then a full queue is half empty, and what could not be started has been tried again."""
+"""Sent with every 503: by then a full queue is half empty, and a failed start has been retried."""
 
 UNEXPECTED = "unexpected error; the service's log has the details"
 
@@ -64,14 +64,14 @@ class ClientGone(RequestRefused):
 
 
 class QueueFull(RequestRefused):
-    """As many photos, or bytes of them, are waiting as are allowed to."""
+    """The limit on waiting photos, or on their bytes, is reached."""
 
     http_status = 503
     outcome = "queue_full"
 
 
 class Stopping(RequestRefused):
-    """The service was asked to stop, before this photo came or so long ago that its time is over."""
+    """The service is stopping: this photo came too late, or its time ran out."""
 
     http_status = 503
     outcome = "stopping"

@@ -16,11 +16,11 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 class GracefulShutdown:
-    """Gives the requests that are under way when the service is asked to stop `timeout_s` seconds for their answers.
+    """Gives requests in flight when the service is told to stop `timeout_s` seconds to finish.
 
-    The server would wait for them without a limit: a photo that takes minutes, or a sender that has stopped in the
-    middle of an upload, would keep it until something kills it, and all other answers with it. Meanwhile it would
-    accept no connection: new ones would hang until it has ended. So it hears of the signal when nothing is under way.
+    The server itself would wait without limit: a photo that takes minutes, or a stalled upload, would hold it until
+    something killed it, and all other answers with it. Meanwhile it accepts no connections: new ones hang until it
+    ends. So it gets the signal only once nothing is in flight.
     """
 
     def __init__(self, timeout_s: float) -> None:

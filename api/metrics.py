@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ocr.errors import OcrError
-from worker.client import State
+from worker.client import WorkerStatus
 
 PHOTOS = Counter("mtphotos_ocr_photos", "Photos sent to /ocr, by outcome.", ["outcome"])
 LINES = Counter("mtphotos_ocr_lines", "Lines of text found.")
@@ -33,7 +33,7 @@ OUTCOMES = (
     "stopping",
     "other",
 )
-"""`other` is what no class of errors names: a defect, or a request that was cancelled."""
+"""`other` is no error class's: a bug, or a cancelled request."""
 for each in OUTCOMES:  # begin with 0: Prometheus sees no growth in a series that begins with 1
     PHOTOS.labels(each)
 
@@ -59,7 +59,7 @@ def observe_reading(seconds: Mapping[str, float], lines: int) -> None:
     LINES.inc(lines)
 
 
-def snapshot(state: State) -> str:
+def snapshot(state: WorkerStatus) -> str:
     """The current values, in Prometheus' text format."""
     ended = CounterMetricFamily(
         "mtphotos_ocr_restarts", "Workers that were replaced, ended or lost, by reason.", labels=["reason"]
@@ -74,11 +74,9 @@ def snapshot(state: State) -> str:
         now.add_metric([name], memory.now)
         peak.add_metric([name], memory.peak)
     families = [
-        GaugeMetricFamily("mtphotos_ocr_photos_reading", "Photos being read now.", value=state.reading),
+        GaugeMetricFamily("mtphotos_ocr_photos_reading", "Photos read now or awaiting a worker.", value=state.reading),
         GaugeMetricFamily("mtphotos_ocr_photos_waiting", "Photos waiting for their turn.", value=state.waiting),
-        GaugeMetricFamily(
-            "mtphotos_ocr_ready", "1 if the next photo would be read without delay.", value=int(state.ready)
-        ),
+        GaugeMetricFamily("mtphotos_ocr_ready", "1 if the next photo would be taken.", value=int(state.ready)),
         GaugeMetricFamily("mtphotos_ocr_model_loaded", "1 if a model is loaded.", value=int(state.loaded)),
         GaugeMetricFamily("mtphotos_ocr_uptime_seconds", "Seconds since the service started.", value=state.uptime),
         now,

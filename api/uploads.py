@@ -25,9 +25,9 @@ class Timings:
     """How slow an upload may be."""
 
     stall_timeout_s: float = 60.0
-    """Without a byte for so long, an upload is given up: its sender has lost the network, or its power."""
+    """An upload with no byte for this long is given up: its sender lost network or power."""
     min_bytes_per_s: float = 10_000
-    """A sender that is slower on average keeps a place from the others."""
+    """A sender that is slower on average takes a place from others."""
 
 
 TIMINGS = Timings()

@@ -15,7 +15,7 @@ from options import make_options
 from runners.base import Runner
 from runners.registry import RUNNERS, find_candidates, make
 from settings import Settings
-from worker.pixel_budget import PixelBudget, pixels
+from worker.pixel_budget import PixelBudget, weigh_pixels
 
 log = logging.getLogger("mtphotos_ocr.ase")
 
@@ -83,7 +83,7 @@ class Loaded:
         for name in names:
             entry = RUNNERS[name]
             try:
-                runner = make(entry.runner, replace(unfiltered, model=entry.choose_model(chosen)))
+                runner = make(entry.class_path, replace(unfiltered, model=entry.choose_model(chosen)))
                 runner.load()
             except Exception:
                 log.exception("%s cannot be loaded", name)
@@ -150,7 +150,7 @@ def _read_lines(loaded: Loaded, params: Mapping[str, str], photo: bytes) -> list
     if len(photo) > megabytes * 10**6:
         raise UnreadablePhoto(f"the file has {len(photo)} bytes; up to {megabytes} MB are read (max_upload_mb)")
     min_score = parse_score(params["min_score"]) if "min_score" in params else loaded.settings.ocr_min_score
-    with loaded.pixel_budget.hold(pixels(photo)):
+    with loaded.pixel_budget.hold(weigh_pixels(photo)):
         return [line for line in loaded.runner.read(photo).lines if line.score >= min_score]
 
 

@@ -20,7 +20,7 @@ def ours(runner: str, model: str) -> PhotoReader:
     """One of our runners, called in this process; a runner for cards uses the CPU if there is no card."""
     device = None if nvidia.has_driver() else "cpu"
     options = Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5), device=device)
-    reader = make(RUNNERS[runner].runner, options)
+    reader = make(RUNNERS[runner].class_path, options)
     reader.load()
 
     def read(path: Path) -> list[Line]:

@@ -21,7 +21,7 @@ from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Reading, Rec
 from runners.base import Options
 
 Network = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
-"""One pass of a network over a batch: its outputs. As thread-safe as what is made of it (ocr.types)."""
+"""A network's outputs for one batch. As thread-safe as the types built on it (ocr.types)."""
 
 
 class RecognizerNetwork(NamedTuple):

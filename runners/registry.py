@@ -1,4 +1,4 @@
-"""The runners by their one word (setting, extra, image tag, module), and which of them can read on this machine."""
+"""The runners by name (the same in setting, extra, image tag and module), and which can read on this machine."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -14,20 +14,20 @@ from runners.base import Options, Runner
 class RunnerEntry(NamedTuple):
     """What is known of a runner before it is imported."""
 
-    runner: str
+    class_path: str
     """Its class, as "module:Class"."""
     engines: Sequence[str]
     """The packages of its engine, any one of which is enough."""
     models: Sequence[str] = ("ppocrv6", "ppocrv4")
     """The models that it has, the best first."""
     card: Literal["required", "optional", "unused"] = "unused"
-    """What an NVIDIA card is to it."""
+    """Its need of an NVIDIA card."""
     automatic: bool = True
     """Whether `auto` may choose it."""
     environment: Callable[[], Mapping[str, str]] = dict
-    """Makes the environment variables that its process has besides those of the service."""
+    """Makes the extra environment variables of its process."""
     detector: str = ""
-    """The option of MMOCR that names its detector, if it is not the model's."""
+    """The MMOCR option that names its detector, if not the model's."""
 
     def choose_model(self, options: Options) -> str:
         """The name of the model that it reads with: that of the folder, the one in the options, or its best."""

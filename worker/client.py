@@ -1,4 +1,4 @@
-"""What the service calls to have photos read: one after another into a worker, none of them lost with it."""
+"""What the service calls to read photos: `parallel` at a time, none of them lost with a worker."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class WorkerStatus:
     """What is true of the worker at one moment."""
 
     ready: bool
@@ -67,8 +67,8 @@ class State:
 class WorkerClient:
     """Reads photos in a worker, `limits.parallel` at a time; the others wait, first come first served.
 
-    A photo whose worker dies is read again. It is a suspect then: it is read alone, so that it can take no other
-    along, and before those that wait, as it came before them.
+    A photo whose worker dies becomes a suspect and is read again: alone, so that it cannot take others down, and ahead
+    of the queue, since it came first.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class WorkerClient:
         self._started = time.monotonic()
         self._photos = 0
 
-    def state(self) -> State:
+    def state(self) -> WorkerStatus:
         """What is true now."""
         supervisor, worker = self._supervisor, self._supervisor.worker
-        return State(
+        return WorkerStatus(
             ready=supervisor.ready,
             loaded=worker is not None,
             runner=supervisor.launcher.runner,
@@ -93,7 +93,7 @@ class WorkerClient:
             optimisations=worker.optimisations if worker else [],
             uptime=time.monotonic() - self._started,
             photos=self._photos,
-            reading=supervisor.reading,
+            reading=supervisor.in_flight,
             waiting=self._slots.waiting,
             restarts=dict(supervisor.restarts),
             memory={"service": resident(os.getpid()), "worker": supervisor.memory()},
@@ -101,7 +101,7 @@ class WorkerClient:
 
     def start(self) -> "asyncio.Task[WorkerProcess]":
         """Load the model now instead of with the first photo; the task ends when it is loaded."""
-        return self._keep(asyncio.create_task(self._supervisor.start()))
+        return self._keep(asyncio.create_task(self._supervisor.get_worker()))
 
     async def read(self, photo: bytes) -> Reading:
         """Read a photo; a caller that is cancelled while it waits costs nothing.
@@ -151,8 +151,8 @@ class WorkerClient:
         self._supervisor.restart()
 
     async def close(self) -> None:
-        """End the worker. What it still reads belongs to callers that have left."""
-        self._supervisor.refuse()  # or the next photo in the queue has one started
+        """End the worker. The callers of what it still reads are gone."""
+        self._supervisor.refuse()  # else the next queued photo would start one
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -12,9 +12,9 @@ from worker.timings import Timings
 
 
 class Launcher:
-    """Tries `runners` in their order, and from then on first the one that could be loaded.
+    """Tries `runners` in order; later, the one that loaded comes first.
 
-    `why` says how it came to that one.
+    `why` says how it was chosen.
     """
 
     def __init__(self, runners: Sequence[str], options: Options, slots: int, timings: Timings) -> None:

@@ -20,7 +20,7 @@ from ocr.errors import FAILED, NO_MEMORY, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading
 from runners.base import Runner
 from runners.registry import make
-from worker.pixel_budget import PixelBudget, pixels
+from worker.pixel_budget import PixelBudget, weigh_pixels
 from worker.protocol import (
     Begun,
     BlockingChannel,
@@ -84,7 +84,7 @@ def _serve(slot: BlockingChannel, runner: Runner, budget: PixelBudget) -> None:
     with suppress(ConnectionEnded):
         while isinstance(photo := slot.receive(), Photo):
             logs.request_id.set(photo.request_id)
-            with budget.hold(pixels(photo.file)):
+            with budget.hold(weigh_pixels(photo.file)):
                 slot.send(Begun())
                 answer = _read(runner, photo.file)
             del photo  # or it is kept until the next one comes

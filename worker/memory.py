@@ -20,8 +20,8 @@ NONE = Memory(0, 0)
 def resident(pid: int) -> Memory:
     """The memory of a process; none if it has ended.
 
-    The peak is the kernel's where it tells one (Linux), else what is there now. That of getrusage() would not do:
-    a child's starts with its parent's.
+    The peak is the kernel's if it has one (Linux), else the current value. getrusage() would not do: a child's peak
+    starts at its parent's.
     """
     try:
         status = Path(f"/proc/{pid}/status").read_text("utf-8", errors="replace")
@@ -32,7 +32,7 @@ def resident(pid: int) -> Memory:
         for name, _, value in (line.partition(":") for line in status.splitlines())
         if name in {"VmRSS", "VmHWM"}
     }
-    if len(kilobytes) < 2:  # a process that has ended has none, until its parent asks for its exit code
+    if len(kilobytes) < 2:  # a zombie: it has ended, but its parent has not yet reaped it
         return NONE
     return Memory(int(kilobytes["VmRSS"]) * 1024, int(kilobytes["VmHWM"]) * 1024)
 
@@ -45,8 +45,8 @@ def _without_proc(pid: int) -> Memory:
     return Memory(now, now)
 
 
-def give_back() -> None:
-    """Return what is free in this process's heap to the system, where the C library can: glibc (malloc_trim(3))."""
+def trim_heap() -> None:
+    """Return this process's free heap to the system, if the C library can: glibc (malloc_trim(3))."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:
         trim(0)

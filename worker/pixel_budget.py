@@ -13,7 +13,7 @@ from ocr.formats import FORMATS, extract_preview, ignore_metadata_warnings, weig
 class PixelBudget:
     """Lets threads hold at most `max_pixels` together; the others wait, first come first served.
 
-    A photo that is larger on its own is let in when no other is there. None overtakes one that waits, or a large one
+    A photo above the limit is let in alone (ocr.decoding refuses it). None overtakes a waiting one, or a large one
     would wait for ever.
     """
 
@@ -37,11 +37,11 @@ class PixelBudget:
                 self._released.notify_all()
 
 
-def pixels(photo: bytes) -> int:
-    """How many pixels a photo or its preview has, by its header and weighed by its format; none if it is no picture."""
+def weigh_pixels(photo: bytes) -> int:
+    """The pixels of a photo or its preview, read from its header and weighted by format; 0 if it is no picture."""
     try:
         raw = extract_preview(photo)
         with ignore_metadata_warnings(), Image.open(io.BytesIO(raw.jpeg if raw else photo), formats=FORMATS) as image:
             return image.width * image.height * weigh_pixel(image)
-    except Exception:  # noqa: BLE001 - the runner meets the same, and says what it is
+    except Exception:  # noqa: BLE001 - the runner hits the same error and reports it
         return 0

@@ -1,4 +1,4 @@
-"""When a worker that nothing is wrong with is ended or replaced all the same."""
+"""When a healthy worker is ended or replaced."""
 
 import asyncio
 import time
@@ -32,11 +32,11 @@ class MemoryLimit:
     def __init__(self, limit_bytes: int, pause_s: float) -> None:
         self._limit_bytes = limit_bytes
         self._pause_s = pause_s
-        self._due = 0.0
+        self._not_before = 0.0
 
-    def is_exceeded(self, held_bytes: int) -> bool:
+    def should_replace(self, held_bytes: int) -> bool:
         """Whether a worker that holds so much is to be replaced."""
-        if not 0 < self._limit_bytes < held_bytes or time.monotonic() < self._due:
+        if not 0 < self._limit_bytes < held_bytes or time.monotonic() < self._not_before:
             return False
-        self._due = time.monotonic() + self._pause_s
+        self._not_before = time.monotonic() + self._pause_s
         return True

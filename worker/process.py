@@ -34,11 +34,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class WorkerDied(Exception):
-    """The worker ended while it was asked something."""
+    """The worker ended before it answered."""
 
 
 class KilledWhileLoading(RunnerUnavailable):
-    """Somebody, such as the kernel for want of memory, killed the worker: its runner may be fine."""
+    """The worker was killed, for example by the kernel for want of memory: its runner may be fine."""
 
     def __init__(self, runner: str) -> None:
         super().__init__(f"{runner} died while it was loading (killed, as happens when memory runs out)")
@@ -57,9 +57,9 @@ class WorkerProcess:
         self._channels = channels
         self._timings = timings
         self._slots = len(channels) - 1
-        self._idle: asyncio.LifoQueue[AsyncChannel] = asyncio.LifoQueue()
+        self._free_channels: asyncio.LifoQueue[AsyncChannel] = asyncio.LifoQueue()
         for channel in channels[1:]:
-            self._idle.put_nowait(channel)
+            self._free_channels.put_nowait(channel)
         self._reading = 0
         self._drained = asyncio.Event()
         self._drained.set()
@@ -75,7 +75,7 @@ class WorkerProcess:
             RunnerUnavailable: the runner cannot be loaded here.
         """
         entry = RUNNERS[runner]
-        job = Job(entry.runner, replace(options, model=entry.choose_model(options)))
+        job = Job(entry.class_path, replace(options, model=entry.choose_model(options)))
         pairs: list[tuple[socket.socket, socket.socket]] = []
         try:
             pairs.extend(socket.socketpair() for _ in range(1 + slots))
@@ -109,15 +109,16 @@ class WorkerProcess:
     async def read(self, file: bytes, timeout_s: float) -> Reading:
         """Read a photo, when a slot is free.
 
-        It may take `timeout_s` seconds from when reading begins; until then it may wait for memory that others fill. If
-        it takes longer, or the call is cancelled in the middle, the worker is killed: nobody else may get that answer.
+        It has `timeout_s` seconds from when reading begins; before that it may wait for memory that others use,
+        `timeout_s` per slot at most. On a timeout or a cancellation the worker is killed: nobody else may get that
+        answer.
 
         Raises:
             UnreadablePhoto, ReadingFailed: as the runner said.
             WorkerDied: the worker ended before it answered.
             TimeoutError: it took too long.
         """
-        channel = await self._idle.get()
+        channel = await self._free_channels.get()
         self._reading += 1
         self._drained.clear()
         try:
@@ -126,7 +127,7 @@ class WorkerProcess:
             self.kill()
             raise
         finally:
-            self._idle.put_nowait(channel)
+            self._free_channels.put_nowait(channel)
             self._reading -= 1
             if not self._reading:
                 self._drained.set()
@@ -189,7 +190,7 @@ async def _end(process: subprocess.Popen[bytes], channels: Sequence[AsyncChannel
 
 
 def _popen(job: Job, settings: Mapping[str, str], theirs: list[socket.socket]) -> subprocess.Popen[bytes]:
-    """Start a process with its ends of the sockets, which are closed here, and log what it prints."""
+    """Start a process with its socket ends, close them on this side, and log its stderr."""
     descriptors = [end.fileno() for end in theirs]
     environment = {name: value for name, value in os.environ.items() if name.upper() != "API_AUTH_KEY"}
     try:

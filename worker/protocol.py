@@ -4,7 +4,7 @@ On the control socket the worker says once how loading went: Loaded or NotLoaded
 Photo, and the worker answers it with Begun when it starts to read, then with a Reading, Unreadable or Failed. Nothing
 else crosses: no exception, no pickle.
 
-A message is a frame: the lengths of its two parts (LENGTHS), a part of JSON, and a part of bytes that only photos have.
+A message is a frame: the lengths of its two parts (LENGTHS), JSON, and bytes, which only photos have.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from ocr.types import Limits, Reading, TextLine
 from runners.base import Options
 
 LENGTHS = struct.Struct("!IQ")
-"""The bytes of the JSON and of the other part, in front of them."""
+"""A frame's header: the lengths of the JSON and of the bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class ConnectionEnded(Exception):
 
 
 def encode(message: Message) -> tuple[bytes, bytes]:
-    """A frame, without its last part; and that part."""
+    """A frame's lengths and JSON, and its bytes."""
     data = b""
     if isinstance(message, Photo):
         fields: dict[str, Any] = {"request_id": message.request_id}

@@ -3,11 +3,11 @@
 The supervisor is a state machine:
 
     state      event                        next       what happens
-    IDLE       a photo, start               PAUSING    the next start is awaited
+    IDLE       a photo, start               PAUSING    the pause is waited out
     PAUSING    the pause is over            LOADING    a worker is started
     PAUSING    restart, after a failure     LOADING    the same, at once
     LOADING    the worker is loaded         SERVING    photos go to it
-    LOADING    no runner can be loaded      PAUSING    photos that have waited long enough are told
+    LOADING    no runner can be loaded      PAUSING    photos out of patience get an error
     SERVING    restart, memory limit        REPLACING  a second worker is started
     SERVING    no photo for long            IDLE       the worker ends
     SERVING    the worker died, timed out   IDLE       it is counted; a pause before the next start
@@ -16,7 +16,7 @@ The supervisor is a state machine:
     REPLACING  the worker died, timed out   LOADING    it is counted; photos wait for the second one
     any        close                        CLOSED     all workers are killed
 
-An event that a state does not name changes nothing in it.
+An event that is not listed for a state is ignored.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from runners import nvidia
 from runners.base import Options
 from worker.backoff import Backoff
 from worker.launcher import Launcher
-from worker.memory import NONE, Memory, give_back, resident
+from worker.memory import NONE, Memory, resident, trim_heap
 from worker.policies import IdleRelease, MemoryLimit
 from worker.process import WorkerDied, WorkerProcess
 from worker.timings import Timings
@@ -62,13 +62,13 @@ class WorkerLimits:
 class Supervisor:
     """Holds the worker that takes photos; `restarts` counts why workers were replaced, ended or lost.
 
-    `reading` counts the photos that are being read or wait for a worker.
+    `in_flight` counts the photos that are being read or wait for a worker.
     """
 
     def __init__(self, runners: Sequence[str], options: Options, limits: WorkerLimits, timings: Timings) -> None:
         self.launcher = Launcher(runners, options, limits.parallel, timings)
         self.restarts = Counter(dict.fromkeys(("requested", "idle", "memory", "died", "timed_out"), 0))
-        self.reading = 0
+        self.in_flight = 0
         self._limits = limits
         self._patience_s = timings.patience_s
         self._idle_release = IdleRelease(limits.idle_s, self._on_idle)
@@ -78,7 +78,7 @@ class Supervisor:
         self._changed = asyncio.Event()  # replaced by another with each change of the state
         self._serving: WorkerProcess | None = None
         self._workers: set[WorkerProcess] = set()  # the one that serves, and those that answer their last photos
-        self._problem = "no model has been loaded yet"  # why the last start failed, or nothing
+        self._problem = "no model has been loaded yet"  # why no worker could be loaded, or empty
         self._loading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._peak_bytes = 0
@@ -102,11 +102,11 @@ class Supervisor:
             WorkerDied: the worker ended meanwhile.
             RunnerUnavailable: there is no worker and none can be started.
         """
-        self.reading += 1
+        self.in_flight += 1
         try:
-            return await self._read(file, await self.start())
+            return await self._read(file, await self.get_worker())
         finally:
-            self.reading -= 1
+            self.in_flight -= 1
             self._idle_release.restart_clock()
 
     async def _read(self, file: bytes, worker: WorkerProcess) -> Reading:
@@ -126,12 +126,12 @@ class Supervisor:
         self._on_answered(worker)
         return reading
 
-    async def start(self) -> WorkerProcess:
+    async def get_worker(self) -> WorkerProcess:
         """The worker, started if there is none.
 
-        After a crash, the pause before the next start is waited for: a photo that got an error would be missing in
-        the search until somebody has it read again, and the next worker works most of the time. If workers do not
-        even start, waiting seldom helps: the caller is told within `patience_s`, and at once while the pause is longer.
+        After a crash, this waits out the pause: a photo answered with an error would be missing from MT Photos' search
+        until it is sent again, and the next worker usually works. If workers fail even to start, waiting seldom helps:
+        this raises within `patience_s`, and at once if the pause is longer.
         """
         give_up = time.monotonic() + self._patience_s
         while True:
@@ -148,7 +148,7 @@ class Supervisor:
             await self._changed.wait()
 
     def restart(self, reason: str = "requested") -> None:
-        """Replace the worker in the background. Where none is loaded and none failed, there is nothing to replace."""
+        """Replace the worker in the background. Does nothing unless one is serving or failed to load."""
         self._notice_death()
         if self._state is State.SERVING:
             self._enter(State.REPLACING)
@@ -162,7 +162,7 @@ class Supervisor:
         self._loading = self._keep(self._load(reason))
 
     async def _load(self, reason: str) -> None:
-        """Start workers until one is loaded; `reason` is why another is replaced by it."""
+        """Start workers until one is loaded; `reason` is why it replaces another."""
         while True:
             if self._state is State.PAUSING:
                 await asyncio.sleep(self._backoff.left_s)
@@ -171,8 +171,8 @@ class Supervisor:
                 worker = await self.launcher.launch()
             except RunnerUnavailable as error:
                 problem = str(error)
-            except Exception as error:  # noqa: BLE001 - it is logged, and photos that wait get it as the reason
-                log.exception("an unexpected error while a worker was started")
+            except Exception as error:  # noqa: BLE001 - logged, and given to waiting photos as the reason
+                log.exception("unexpected error while starting a worker")
                 problem = f"{type(error).__name__}: {error}"
             else:
                 self._on_loaded(worker, reason)
@@ -191,9 +191,9 @@ class Supervisor:
         self._idle_release.restart_clock()
 
     def _on_load_failed(self, problem: str) -> bool:
-        """Whether to try again: not if there is a worker that goes on."""
+        """Whether to try again: no, if the old worker still serves."""
         if self._state is State.REPLACING:
-            log.error("restart: no new worker can be started, so nothing changes")
+            log.error("no new worker can be started: the old one goes on")
             self._enter(State.SERVING)
             return False
         self._problem = problem
@@ -205,7 +205,7 @@ class Supervisor:
     def _on_answered(self, worker: WorkerProcess) -> None:
         self._backoff.reset()
         held = self.memory().now
-        if worker is self._serving and self._memory_limit.is_exceeded(held):
+        if worker is self._serving and self._memory_limit.should_replace(held):
             limit = self._limits.memory_bytes
             log.warning(
                 "the worker holds %.0f MB (OCR_MEMORY_LIMIT_MB is %.0f): it is replaced", held / 1e6, limit / 1e6
@@ -225,19 +225,19 @@ class Supervisor:
             self._enter(State.LOADING if self._state is State.REPLACING else State.IDLE)
 
     def _on_idle(self) -> None:
-        # No photo can slip in between the look at `reading` and the handing over: nothing is awaited here.
+        # Nothing is awaited here, so no photo can slip in after `in_flight` is checked.
         self._notice_death()
-        if self._state is State.SERVING and self._serving and not self.reading:
-            log.info("no photo for %g s: the worker ends, the next photo starts it again", self._limits.idle_s)
+        if self._state is State.SERVING and self._serving and not self.in_flight:
+            log.info("no photo for %g s: the worker ends until the next one comes", self._limits.idle_s)
             worker, self._serving = self._serving, None
             self.restarts["idle"] += 1
             self._keep(self._retire(worker))
             self._enter(State.IDLE)
-            give_back()
+            trim_heap()
 
     def _notice_death(self) -> None:
         if self._serving and not self._serving.alive:
-            log.warning("the worker ended while it was idle")
+            log.warning("the worker was found dead")
             self._on_lost(self._serving, "died")
 
     def _enter(self, state: State) -> None:
@@ -258,7 +258,7 @@ class Supervisor:
         self._workers.discard(worker)
 
     def refuse(self) -> None:
-        """Read nothing any more, and start no worker."""
+        """Refuse photos, and start no worker."""
         self._enter(State.CLOSED)
 
     async def close(self) -> None:

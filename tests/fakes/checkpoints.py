@@ -126,6 +126,6 @@ def saved(kind: str, folder: Path) -> tuple[Path, Path]:
 def loaded(runner: str, mmocr: dict[str, str], min_score: float = 0.5) -> Runner:
     """A runner by its name, loaded."""
     limits = Limits(max_side=2000, max_pixels=10**7, min_score=min_score)
-    made = make(RUNNERS[runner].runner, Options("ppocrv6", 2, limits, mmocr=mmocr))
+    made = make(RUNNERS[runner].class_path, Options("ppocrv6", 2, limits, mmocr=mmocr))
     made.load()
     return made

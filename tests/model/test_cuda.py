@@ -20,7 +20,7 @@ if not find_package("paddle"):
 
 def runner(name: str, device: str | None = "cpu", folder: Path | None = None) -> Runner:
     limits = Limits(max_side=2000, max_pixels=200_000_000, min_score=0.5)
-    made = make(RUNNERS[name].runner, Options("ppocrv4", 2, limits, folder, device=device))
+    made = make(RUNNERS[name].class_path, Options("ppocrv4", 2, limits, folder, device=device))
     made.load()
     return made
 

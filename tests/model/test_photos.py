@@ -19,7 +19,7 @@ INK, PAPER = (30, 30, 30), (245, 242, 235)
 
 @cache
 def runner() -> Runner:
-    loaded = make(RUNNERS["openvino"].runner, Options("ppocrv6", threads=2, limits=Limits(2000, 200_000_000, 0.5)))
+    loaded = make(RUNNERS["openvino"].class_path, Options("ppocrv6", threads=2, limits=Limits(2000, 200_000_000, 0.5)))
     loaded.load()
     return loaded
 

@@ -13,7 +13,7 @@ from ocr import formats
 from ocr.decoding import Photo, decode
 from ocr.errors import UnreadablePhoto
 from tests.fakes.pictures import KINDS, OTHERS, UPRIGHT, encoded, lying, oriented, raw
-from worker.pixel_budget import pixels
+from worker.pixel_budget import weigh_pixels
 
 
 def picture() -> Image.Image:
@@ -176,5 +176,5 @@ def test_a_tiff_with_odd_tags_causes_no_warning() -> None:
         warnings.simplefilter("always")
         with pytest.raises(UnreadablePhoto):
             decoded(file)
-        assert pixels(file) == 0
+        assert weigh_pixels(file) == 0
     assert not warned

@@ -21,7 +21,7 @@ DETECTOR = str(DATA / "detector.onnx")
 
 def loaded(**mmocr: str) -> Runner:
     limits = Limits(max_side=2000, max_pixels=10**7, min_score=0.5)
-    runner = make(RUNNERS["mmocr-onnx"].runner, Options("ppocrv6", 1, limits, mmocr=mmocr))
+    runner = make(RUNNERS["mmocr-onnx"].class_path, Options("ppocrv6", 1, limits, mmocr=mmocr))
     runner.load()
     return runner
 

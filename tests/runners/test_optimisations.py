@@ -29,7 +29,7 @@ KNOWN_DETECTOR = {"openvino": {"early exit"}, "onnx": {"pruned channels", "early
 def optimisations(runner: str, model: str, folder: Path | None = None, **mmocr: str) -> set[str]:
     """Of a runner, but for what depends on the processor."""
     options = Options(model, 2, Limits(2000, 10**7, 0.5), folder, mmocr=mmocr)
-    loaded = make(RUNNERS[runner].runner, options)
+    loaded = make(RUNNERS[runner].class_path, options)
     assert loaded.optimisations == ()
     loaded.load()
     assert len(set(loaded.optimisations)) == len(loaded.optimisations)

@@ -21,7 +21,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def candidates(setting: str, model: str = "auto", device: str | None = None, folder: Path | None = None) -> list[str]:
     found = registry.find_candidates(setting, Options(model, 1, Limits(2000, 10**6, 0), folder, device=device))
-    return [name for name in found if not RUNNERS[name].runner.startswith("tests.")]
+    return [name for name in found if not RUNNERS[name].class_path.startswith("tests.")]
 
 
 def test_auto_prefers_cards_then_openvino() -> None:
@@ -30,7 +30,7 @@ def test_auto_prefers_cards_then_openvino() -> None:
 
 
 def test_auto_takes_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RUNNERS, "openvino", RunnerEntry(RUNNERS["openvino"].runner, ["not-installed"]))
+    monkeypatch.setitem(RUNNERS, "openvino", RunnerEntry(RUNNERS["openvino"].class_path, ["not-installed"]))
     assert "openvino" not in candidates("auto")
     with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=openvino needs the package not-installed: make setup"):
         candidates("openvino")

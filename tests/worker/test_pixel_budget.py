@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.fakes.pictures import encoded, raw
-from worker.pixel_budget import PixelBudget, pixels
+from worker.pixel_budget import PixelBudget, weigh_pixels
 
 
 class Visit:
@@ -85,7 +85,7 @@ def test_of_a_raw_file_the_preview_counts_whatever_its_header_says() -> None:
     width = struct.pack("<HHI", 256, 4, 1)
     false = file.replace(width + struct.pack("<I", 240), width + struct.pack("<I", 1), 1)
     assert false != file
-    assert pixels(file) == pixels(false) == 240 * 160
+    assert weigh_pixels(file) == weigh_pixels(false) == 240 * 160
 
 
 def broken(read: Callable[[], int], gate: PixelBudget) -> None:
@@ -98,9 +98,9 @@ def broken(read: Callable[[], int], gate: PixelBudget) -> None:
 
 @pytest.mark.parametrize(("kind", "weight"), [("PNG", 1), ("HEIF", 2), ("WEBP", 4)])
 def test_the_pixels_of_a_photo_weigh_what_its_format_needs(kind: str, weight: int) -> None:
-    assert pixels(encoded(Image.new("RGB", (64, 32)), kind)) == weight * 64 * 32
+    assert weigh_pixels(encoded(Image.new("RGB", (64, 32)), kind)) == weight * 64 * 32
 
 
 @pytest.mark.parametrize("data", [b"", b"no photo", encoded(Image.new("L", (64, 32)), "PNG")[:20]])
 def test_what_is_no_picture_waits_for_none(data: bytes) -> None:
-    assert pixels(data) == 0
+    assert weigh_pixels(data) == 0

@@ -190,7 +190,7 @@ def test_a_failed_restart_leaves_the_old_process_in_service(
         before = workers()
         monkeypatch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
         client.restart()
-        await until(lambda: "restart: no new worker can be started, so nothing changes" in caplog.text)
+        await until(lambda: "no new worker can be started: the old one goes on" in caplog.text)
         log.removeHandler(caplog.handler)
         assert await texts(client, (1, 2, 3)) == ["#010203"]
         assert workers() == before

@@ -243,7 +243,7 @@ def test_an_unexpected_error_while_a_worker_starts_is_an_answer_and_is_logged(
                 await client.read(fakes.photo((1, 2, 3)))
         await until(lambda: client.state().ready)
         assert await texts(client, (1, 2, 3)) == ["#010203"]
-        assert "an unexpected error while a worker was started" in log.text
+        assert "unexpected error while starting a worker" in log.text
 
     with_client(options, use, timings=Timings(patience_s=0.4, pauses_s=(0.5,)))
 
