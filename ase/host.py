@@ -157,9 +157,10 @@ def _read_lines(loaded: Loaded, params: Mapping[str, str], photo: bytes) -> list
 def extract_image(items: Any) -> bytes:
     """The image in a request: its only item, whatever its key, or if there are several, the one named INPUT_KEY.
 
-    Items are dictionaries (V1) or objects (V2, gRPC), alone or in a sequence; an image is bytes, a bytearray or a
-    memoryview. Raises EmptyRequest.
+    Items are dictionaries (V1) or objects (V2, gRPC), alone, in a sequence, or in the `list` of an object; an image is
+    bytes, a bytearray or a memoryview. Raises EmptyRequest.
     """
+    items = getattr(items, "list", items)
     nodes = [items] if isinstance(items, Mapping) else list(items) if isinstance(items, Iterable) else []
     if len(nodes) > 1:
         nodes = [node for node in nodes if _get_member(node, "key") == INPUT_KEY]
@@ -192,7 +193,7 @@ def parse_settings(config: Mapping[str, str]) -> dict[str, Any]:
 
 def parse_score(value: str) -> float:
     """A score, 0-1; raises BadParameter."""
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, OverflowError):
         if 0 <= (number := float(value)) <= 1:
             return number
     raise BadParameter('min_score must be a string with a number from 0 to 1, such as "0.5"')
@@ -248,4 +249,4 @@ def make_refusal(code: Code, message: str) -> tuple[int, bytes]:
 
 
 def _encode(answer: object) -> bytes:
-    return json.dumps(answer, ensure_ascii=False).encode()
+    return json.dumps(answer, ensure_ascii=False).encode(errors="replace")  # a path in a message may be no UTF-8

@@ -72,7 +72,7 @@ class Wrapper:
         return self._host.init(config)
 
     def wrapperOnceExec(self, params: Mapping[str, str], reqData: Any, usrTag: str = "", persId: int = 0) -> Any:
-        return _make_response(*self._host.answer(params, getattr(reqData, "list", reqData)))
+        return _make_response(*self._host.answer(params, reqData))
 
     def wrapperFini(self) -> int:
         return self._host.close()

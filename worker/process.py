@@ -7,11 +7,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from logs import escape, log, request_id
 from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
@@ -91,9 +91,9 @@ class WorkerProcess:
             return cls(process, channels, await _load(process, channels[0], runner), timings)
         except BaseException:
             process.kill()
-            await _end(process, channels, timings)
             for ours, _ in pairs[len(channels) :]:
                 ours.close()
+            await _finish(_end(process, channels, timings))
             raise
 
     @property
@@ -187,6 +187,22 @@ async def _end(process: subprocess.Popen[bytes], channels: Sequence[AsyncChannel
         log.warning("the worker did not end within %g s: it is killed", timings.exit_grace_s)
         process.kill()
         await asyncio.to_thread(process.wait)
+    except RuntimeError:  # no more threads: nobody can wait for it, so it must not be able to stay
+        process.kill()
+        raise
+
+
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Do work to its end, and only then let a cancellation through that came meanwhile."""
+    task, cancelled = asyncio.ensure_future(work), None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled:
+        raise cancelled
 
 
 def _popen(job: Job, settings: Mapping[str, str], theirs: list[socket.socket]) -> subprocess.Popen[bytes]:

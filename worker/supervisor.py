@@ -119,12 +119,14 @@ class Supervisor:
         except TimeoutError:
             log.error("a photo of %d bytes took over %g s: its worker is killed", len(file), timeout_s)
             self._on_lost(worker, "timed_out")
-            raise ReadingTimedOut(f"reading this photo took over {timeout_s:g} s (OCR_TIMEOUT)") from None
         except OcrError:
             self._on_answered(worker)
             raise
-        self._on_answered(worker)
-        return reading
+        else:
+            self._on_answered(worker)
+            return reading
+        # outside the block: with the TimeoutError as its context, this error would keep the photo in a reference cycle
+        raise ReadingTimedOut(f"reading this photo took over {timeout_s:g} s (OCR_TIMEOUT)")
 
     async def get_worker(self) -> WorkerProcess:
         """The worker, started if there is none.
@@ -163,7 +165,7 @@ class Supervisor:
 
     async def _load(self, reason: str) -> None:
         """Start workers until one is loaded; `reason` is why it replaces another."""
-        while True:
+        while self._state is not State.CLOSED:
             if self._state is State.PAUSING:
                 await asyncio.sleep(self._backoff.left_s)
                 self._enter(State.LOADING)
@@ -195,6 +197,7 @@ class Supervisor:
         if self._state is State.REPLACING:
             log.error("no new worker can be started: the old one goes on")
             self._enter(State.SERVING)
+            self._idle_release.restart_clock()  # it may have run out meanwhile
             return False
         self._problem = problem
         self._backoff.count_failure()
@@ -236,7 +239,7 @@ class Supervisor:
             trim_heap()
 
     def _notice_death(self) -> None:
-        if self._serving and not self._serving.alive:
+        if self._state is not State.CLOSED and self._serving and not self._serving.alive:
             log.warning("the worker was found dead")
             self._on_lost(self._serving, "died")
 
@@ -254,8 +257,10 @@ class Supervisor:
 
     async def _retire(self, worker: WorkerProcess) -> None:
         """Let a worker finish what it reads, then end it."""
-        await worker.close()
-        self._workers.discard(worker)
+        try:
+            await worker.close()
+        finally:
+            self._workers.discard(worker)
 
     def refuse(self) -> None:
         """Refuse photos, and start no worker."""

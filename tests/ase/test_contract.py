@@ -11,6 +11,7 @@ import pytest
 
 import ase.wrapper
 from ase.host import FORMATS, Code, Host, extract_image, parse_settings
+from ocr.errors import UnreadablePhoto
 from ocr.types import TextLine
 from runners.registry import RUNNERS, RunnerEntry
 from tests.fakes import runner as fakes
@@ -70,6 +71,7 @@ def test_a_photo_without_text_has_no_lines(loader: Loader) -> None:
         (fakes.photo(GREY), {"min_score": "much"}, Code.BAD_PARAMETER, "min_score"),
         (fakes.photo(GREY), {"min_score": "nan"}, Code.BAD_PARAMETER, "min_score"),
         (fakes.photo(GREY), {"min_score": "1.01"}, Code.BAD_PARAMETER, "min_score"),
+        (fakes.photo(GREY), {"min_score": 10**400}, Code.BAD_PARAMETER, "min_score"),
     ],
 )
 def test_a_problem_is_answered_with_a_code_and_a_sentence(
@@ -258,6 +260,30 @@ def test_answers_may_have_the_keys_of_mmocr(loader: Loader, chosen: str, expecte
     loader.init(ENGINE | {"format": chosen})
     code, body = loader.read(fakes.photo(GREY, (40, 30)))
     assert (code, json.loads(body)) == (0, expected)
+
+
+def test_a_message_that_is_no_utf_8_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise UnreadablePhoto("bad \udcff")
+
+    host = Host()
+    host.init(ENGINE)
+    monkeypatch.setattr(fakes.ColourRunner, "read", fail)
+    code, body = host.answer({}, [{"data": fakes.photo(GREY)}])
+    assert (code, json.loads(body)["error"]["message"]) == (Code.UNREADABLE, "bad ?")
+    host.close()
+
+
+def test_a_request_that_cannot_be_looked_into_is_an_answer() -> None:
+    class Unconvertible:
+        @property
+        def list(self) -> object:
+            raise TypeError("Unregistered type")
+
+    host = Host()
+    host.init(ENGINE)
+    assert problem(host.answer({}, Unconvertible()))[0] == Code.FAILED
+    host.close()
 
 
 def test_lines_that_were_not_recognized_have_the_detectors_scores() -> None:

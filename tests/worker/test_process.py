@@ -403,7 +403,20 @@ def test_a_photo_that_failed_is_kept_by_nobody(options: Options, colour: fakes.C
         freed = Noted.freed
         with pytest.raises(OcrError):
             await client.read(Noted(fakes.photo(colour)))
-        await asyncio.wait_for(until(lambda: Noted.freed > freed), 2)
+        await asyncio.wait_for(until(lambda: Noted.freed > freed), 30)
 
     with without_collector():
         with_client(options, use)
+
+
+def test_a_photo_that_took_too_long_is_kept_by_nobody(options: Options) -> None:
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        workers()[0].suspend()
+        freed = Noted.freed
+        with pytest.raises(ReadingTimedOut):
+            await client.read(Noted(fakes.photo((1, 2, 3))))
+        await asyncio.wait_for(until(lambda: Noted.freed > freed), 30)
+
+    with without_collector():
+        with_client(options, use, limits=WorkerLimits(1, 0.5))

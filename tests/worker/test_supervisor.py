@@ -102,6 +102,20 @@ def test_zero_means_never(options: Options) -> None:
     with_client(options, use, limits=WorkerLimits(2, 30, 0))
 
 
+def test_a_failed_restart_does_not_keep_the_worker_for_ever(
+    options: Options, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture
+) -> None:
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        monkeypatch.setitem(RUNNERS, "colour", RunnerEntry("tests.fakes.runner:UnloadableRunner", ("numpy",)))
+        client.restart()
+        await until(lambda: "the old one goes on" in log.text)
+        await until(lambda: workers() == [])
+        assert client.state().restarts["idle"] == 1
+
+    with_client(options, use, limits=WorkerLimits(2, 30, IDLE))
+
+
 def test_a_restart_of_what_is_not_loaded_loads_nothing(options: Options) -> None:
     async def use(client: WorkerClient) -> None:
         await client.start()
