@@ -70,12 +70,12 @@ def _end_with_service(control: socket.socket) -> None:
 
 def _load(job: Job) -> Runner | NotLoaded:
     try:
-        runner = make(job.runner, job.options)
+        runner = make(job.class_path, job.options)
         runner.load()
     except (RunnerUnavailable, ImportError) as error:
         return NotLoaded(str(error))
     except Exception as error:
-        log.exception("the runner %s cannot be loaded", job.runner)
+        log.exception("the runner %s cannot be loaded", job.class_path)
         return NotLoaded(f"{type(error).__name__}: {error}")
     return runner
 

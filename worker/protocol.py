@@ -29,7 +29,7 @@ LENGTHS = struct.Struct("!IQ")
 class Job:
     """What a worker is started with: the class of its runner ("module:Class"), and the runner's options."""
 
-    runner: str
+    class_path: str
     options: Options
 
     def to_argument(self) -> str:
@@ -42,7 +42,7 @@ class Job:
         job = json.loads(argument)
         options = job["options"]
         folder = options["model_dir"] and Path(options["model_dir"])
-        return cls(job["runner"], Options(**options | {"limits": Limits(**options["limits"]), "model_dir": folder}))
+        return cls(job["class_path"], Options(**options | {"limits": Limits(**options["limits"]), "model_dir": folder}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def encode(message: Message) -> tuple[bytes, bytes]:
         fields = {"lines": lines, "seconds": message.seconds, "size": message.size}
     else:
         fields = asdict(message)
-    head = json.dumps({"kind": type(message).__name__} | fields, ensure_ascii=False).encode()
+    head = json.dumps({"kind": type(message).__name__} | fields).encode()
     return LENGTHS.pack(len(head), len(data)) + head, data
 
 

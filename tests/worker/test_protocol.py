@@ -15,7 +15,7 @@ from runners.base import Options
 from worker import protocol
 from worker.protocol import AsyncChannel, BlockingChannel, ConnectionEnded, Job, Message, Photo
 
-texts = st.text(max_size=50)
+texts = st.text(st.characters(exclude_categories=()), max_size=50)  # lone surrogates too, as in a path that is no UTF-8
 numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)
 polygons = st.lists(st.tuples(numbers, numbers), min_size=4, max_size=9).map(
     lambda points: np.array(points, np.float32)
