@@ -10,7 +10,6 @@ V2 embeds ignores PYTHONPATH.
 
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -113,7 +112,6 @@ class Wrapper:
         return int(Code.OK)
 
 
-@cache
 def import_types() -> Any:
     """The module with the loader's types: V2's built-in one, else that of the package aiges."""
     return aiges_embed or import_module("aiges.dto")

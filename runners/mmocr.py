@@ -117,7 +117,7 @@ def open_inferencer(inferencer: Callable[..., Any], config: Path, weights: Path,
     """
     state = load_weights(weights)
     try:
-        Config.fromfile(config)
+        loaded = Config.fromfile(config)
     except FileNotFoundError as error:
         raise RunnerUnavailable(
             f"{config} inherits (_base_) from a file that is not there: {error}. Give the name that MMOCR's own config "
@@ -125,7 +125,7 @@ def open_inferencer(inferencer: Callable[..., Any], config: Path, weights: Path,
         ) from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that weights are missing yet, and that its dependencies are old
-        made = inferencer(model=str(config), weights=None, device=device)
+        made = inferencer(model=loaded, weights=None, device=device)
     try:
         made.model.load_state_dict(state)
     except RuntimeError as error:
