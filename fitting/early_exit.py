@@ -28,14 +28,15 @@ CONVOLUTIONS = "Conv.54", "Conv.57", "Conv.60", "Conv.63"
 """Those of its detector that take the backbone's maps, coarsest first; the finest map has no part in the plane."""
 
 CELL = 8  # pixels of the detector's input: a place of the finest map that has
-GLANCE = 800
-SIZES = 1, 0.7, 0.5, 0.35, 0.25, 0.18  # of the glance, that photos with text are looked at in
+COARSE_SIDE_PX = 800
+SIZES = 1, 0.7, 0.5, 0.35, 0.25, 0.18  # of the coarse pass, in which photos with text are fitted
 SHORT_TEXTS = 30  # for each photo without text, in a copy each
-HEIGHTS = 7, 36  # pixels of a short text in the glance
+HEIGHTS = 7, 36  # pixels of a short text in the coarse pass
 CONTRAST = 60  # of 255, that a drawn text has at least
 NO_TEXT = 0.05  # a place of a lower probability has none; one up to TEXT_PROBABILITY is not fitted
 MOST = 60, 80  # places of a picture that are fitted: of text, and of none
 LOST = 1 / 500  # of the pictures with text the share that may be on the wrong side
+CAREFUL = 1  # added to that: a window around a few cells costs little, so that evidence may be weak
 FOLDS = 3
 
 Place = tuple[slice, slice]
@@ -88,7 +89,7 @@ def fitted(path: Path, folder: Path) -> early_exit.Plane:
         plane = fit(chain.from_iterable(pictures[:start] + pictures[end:]))
         lowest += [_highest(plane, part) for part in chain.from_iterable(pictures[start:end]) if part.text]
     plane = fit(chain.from_iterable(pictures))
-    plane[-1] -= np.quantile(lowest, LOST)
+    plane[-1] += CAREFUL - np.quantile(lowest, LOST)
     ends = np.cumsum([value.get_partial_shape()[1].get_length() for value in maps])
     weights = [rounded(part) for part in np.split(plane[:-1], ends[:-1])]
     return early_exit.Plane(dict(zip(CONVOLUTIONS, [*weights, []], strict=True)), round(float(plane[-1]), 3))
@@ -134,14 +135,14 @@ def _pictures(folder: Path) -> Iterator[Iterator[Picture]]:
 def _of_one(
     photo: photos.LabelledPhoto, snippets: Sequence[Pixels], choose: Random, sizes: Sequence[float]
 ) -> Iterator[Picture]:
-    pixels = decode(photo.path.read_bytes(), needed_side=2 * GLANCE, max_pixels=10**9).pixels
+    pixels = decode(photo.path.read_bytes(), needed_side=2 * COARSE_SIDE_PX, max_pixels=10**9).pixels
     if photo.lines != []:
         for size in sizes:
-            small = glance(pixels, size)
+            small = coarse_input(pixels, size)
             height, width = small.shape[:2]
             yield small, EVERYWHERE, _resized(pixels, (2 * width, 2 * height))
         return
-    whole = glance(pixels)
+    whole = coarse_input(pixels)
     yield whole, NOWHERE, None
     yield whole[:, ::-1], NOWHERE, None
     for _ in range(SHORT_TEXTS):
@@ -158,9 +159,9 @@ def _snippets(photo: photos.LabelledPhoto) -> Iterator[Pixels]:
                 yield pixels[top:bottom, left:right].copy()
 
 
-def glance(pixels: Pixels, size: float = 1) -> Pixels:
+def coarse_input(pixels: Pixels, size: float = 1) -> Pixels:
     """A picture as the detector gets it."""
-    scale = GLANCE * size / max(pixels.shape)
+    scale = COARSE_SIDE_PX * size / max(pixels.shape)
     width, height = (max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in pixels.shape[1::-1])
     return _resized(pixels, (width, height))
 

@@ -1,4 +1,4 @@
-"""Whether there may be text at all, told half way through the detector: if not, the rest of it is not computed.
+"""Early exit: where the backbone shows no evidence of text, the rest of the detector is not computed.
 
 Most photos hold no text, and what the detector's backbone makes of them tells so of most, before the layers that draw
 the map (an early exit, as in Teerapittayanon et al. 2016, BranchyNet, https://arxiv.org/abs/1709.01686). In

@@ -13,20 +13,20 @@ ALL = 1 << 20  # rows, more than there are; without AVX2, OpenVINO chooses in fl
 
 
 def add_early_exit(model: openvino.Model, plane: Plane) -> openvino.Model:
-    """A detector that answers a map without rows if no place is on the plane's positive side; and the places' sides.
+    """A detector that answers a map without rows if no cell has evidence of text; and the evidence in each cell.
 
     Its second half is then given maps without rows, and OpenVINO passes over operations that are given nothing. The
     operation If would do the same, but what is given to its branch is copied twice, in float32 and another layout.
     """
     inputs = [_before_quantization(given) for given in given_to(plane.weights, model)]
     maps = [given.get_source_output() for given in inputs]
-    signs = sides(maps, plane)
-    text = ops.reduce_max(signs, np.array([0, 1, 2, 3]))
+    evidence = text_evidence(maps, plane)
+    text = ops.reduce_max(evidence, np.array([0, 1, 2, 3]))
     rows = ops.select(ops.greater(text, np.float32(0)), np.array([ALL]), np.array([0]))
     for given, value in zip(inputs, maps, strict=True):
         taken = ops.slice(value, np.array([0]), rows, np.array([1]), np.array([2]))
         given.replace_source_output(taken.output(0))
-    model.add_results([ops.result(signs)])
+    model.add_results([ops.result(evidence)])
     model.validate_nodes_and_infer_types()
     return model
 
@@ -37,8 +37,8 @@ def given_to(names: Iterable[str], model: openvino.Model) -> list[openvino.Input
     return [taken[name] for name in names]
 
 
-def sides(maps: Sequence[openvino.Output], plane: Plane) -> openvino.Node:
-    """How far each place of the finest map with weights is from the plane, (1, 1, H, W); positive: perhaps text."""
+def text_evidence(maps: Sequence[openvino.Output], plane: Plane) -> openvino.Node:
+    """How far each cell of the finest map with weights is on the text side of the plane, (1, 1, H, W)."""
     weighted = zip(maps, plane.weights.values(), strict=True)
     first, *finer = (_side(value, weights) for value, weights in weighted if weights)
     total = ops.add(first, np.float32(plane.bias))

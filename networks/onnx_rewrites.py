@@ -71,13 +71,13 @@ def _read_group(convolution: onnx.NodeProto) -> int:
 
 
 def add_early_exit(model: onnx.ModelProto, plane: Plane) -> onnx.ModelProto:
-    """A detector that answers an empty map if no place is on the plane's positive side; and the places' sides."""
+    """A detector that answers an empty map if no cell has evidence of text; and the evidence in each cell."""
     taken = {node.name: node.input[0] for node in Graph(model.graph).nodes("Conv")}
     maps = [taken[name] for name in plane.weights]
     start, rest = (part.graph for part in cut(model, maps, rank=4))
     graph = Graph(start)
-    signs = _sides(graph, maps, plane)
-    most = graph.add("ReduceMax", signs, keepdims=0)
+    evidence = _text_evidence(graph, maps, plane)
+    most = graph.add("ReduceMax", evidence, keepdims=0)
     text = graph.add("Greater", most, graph.add_constant(np.float32(0)))
     known = {constant.name for constant in start.initializer}
     constants = [constant for constant in rest.initializer if constant.name not in known]
@@ -90,7 +90,7 @@ def add_early_exit(model: onnx.ModelProto, plane: Plane) -> onnx.ModelProto:
         else_branch=helper.make_graph([empty], "nothing", [], [_float("empty")]),
     )
     return helper.make_model(
-        helper.make_graph(start.node, "ending early", start.input, [_float(found), _float(signs)], start.initializer),
+        helper.make_graph(start.node, "early exit", start.input, [_float(found), _float(evidence)], start.initializer),
         opset_imports=model.opset_import,
         ir_version=model.ir_version,
     )
@@ -100,8 +100,8 @@ def _float(name: str) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None] * 4)
 
 
-def _sides(graph: Graph, maps: Sequence[str], plane: Plane) -> str:
-    """How far each place of the finest map with weights is from the plane, (1, 1, H, W); positive: perhaps text."""
+def _text_evidence(graph: Graph, maps: Sequence[str], plane: Plane) -> str:
+    """How far each cell of the finest map with weights is on the text side of the plane, (1, 1, H, W)."""
     weighted = zip(maps, plane.weights.values(), strict=True)
     first, *finer = (_side(graph, value, weights) for value, weights in weighted if weights)
     total = graph.add("Add", first, graph.add_constant(np.float32(plane.bias)))

@@ -50,19 +50,17 @@ UPRIGHT: dict[int, Callable[[MatLike], MatLike]] = {
 class Photo:
     """An upright photo, perhaps decoded at a fraction of its size.
 
-    `width` and `height` are those of the full photo in pixels; `pixels` has the same aspect, to a pixel. `lossless` is
-    what its format is.
+    `width` and `height` are those of the full photo in pixels; `pixels` has the same aspect, to a pixel.
     """
 
     pixels: Pixels
     width: int
     height: int
-    lossless: bool = False
 
     @property
-    def scale(self) -> tuple[float, float]:
-        """Full-size pixels per decoded pixel, horizontally and vertically."""
-        return self.width / self.pixels.shape[1], self.height / self.pixels.shape[0]
+    def px_per_full_px(self) -> tuple[float, float]:
+        """Decoded pixels per pixel of the full photo, horizontally and vertically; at most 1."""
+        return self.pixels.shape[1] / self.width, self.pixels.shape[0] / self.height
 
     @property
     def longer(self) -> int:
@@ -136,7 +134,7 @@ def _photo(image: Image.Image, data: bytes, needed_side: int, max_pixels: int) -
         pixels = UPRIGHT[orientation](pixels).astype(np.uint8, copy=False)
         if orientation >= 5:  # these lay on their side
             width, height = height, width
-    return Photo(pixels, width, height, image.format in formats.LOSSLESS_FORMATS)
+    return Photo(pixels, width, height)
 
 
 def _jpeg(image: Image.Image, data: bytes, needed_side: int) -> Pixels | None:

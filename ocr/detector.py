@@ -25,7 +25,7 @@ SIDES = (32, 64, 96, 128, 160, 192, 256, 320, 384, 448, 512, 608, 704, 800, 928,
 STRIP = 850_000  # pixels; larger inputs go through the network in strips, because the largest decides its memory
 OVERLAP = 128  # pixels that two strips share; with 64, PP-OCRv4 cut a line in two at the seam
 SHORTEST = 3 * OVERLAP  # pixels; of shorter strips across a broad picture more than half would be looked at twice
-BESIDE = 2  # parts; signs of text no farther from a region are its own
+BESIDE_CELLS = 2  # evidence no farther from a region is its own
 
 
 class Region(NamedTuple):
@@ -35,49 +35,41 @@ class Region(NamedTuple):
     probability: float
 
 
+class Detection(NamedTuple):
+    """What one pass of the detector finds: regions, the doubtful ones too, and the evidence of DetectorOutput."""
+
+    regions: list[Region]
+    evidence: NDArray[np.float32]
+
+
 class Detector:
     """Finds what looks like lines of text in a picture."""
 
     def __init__(self, network: DetectorNetwork) -> None:
         self._network = network
 
-    def __call__(self, pixels: Pixels, scale: float) -> list[Region] | None:
-        """The regions in `pixels`, looked at about `scale` times their size; polygons in pixels as they were given.
-
-        None if there is surely no text, rather than none that was found.
-        """
-        return self.glance(pixels, scale)[0]
-
-    def glance(self, pixels: Pixels, scale: float) -> tuple[list[Region] | None, NDArray[np.float32]]:
-        """The same, and the signs of text in equal parts of the picture (DetectorOutput's)."""
+    def __call__(self, pixels: Pixels, size: tuple[int, int]) -> Detection:
+        """Detect in `pixels`, resized to `size` (width, height; multiples of STRIDE); polygons in pixels as given."""
         height, width = pixels.shape[:2]
-        scale = side_of(max(width, height) * scale) / max(width, height)
-        size = tuple(max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (width, height))
-        resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR)
-        probability, signs = self._sight(resized.astype(np.uint8, copy=False))
-        if not probability.size:
-            return None, signs
+        kind = cv2.INTER_AREA if max(size) < 0.6 * max(width, height) else cv2.INTER_LINEAR
+        probability, evidence = self._pass(cv2.resize(pixels, size, interpolation=kind).astype(np.uint8, copy=False))
         factors = np.array([width / size[0], height / size[1]], dtype=np.float32)
         inside = np.array([width - 1, height - 1], dtype=np.float32)
         # whole pixels: a level line is then cut out as it is, not blurred by a shift of half a pixel
         found = [(np.clip(np.round(polygon * factors), 0, inside), mean) for polygon, mean in regions(probability)]
-        return [Region(*region) for region in found], signs
+        return Detection([Region(*region) for region in found], evidence)
 
-    def _sight(self, pixels: Pixels) -> DetectorOutput:
+    def _pass(self, pixels: Pixels) -> DetectorOutput:
         """What the network makes of a picture; large ones are cut across their longer side."""
         axis = 0 if pixels.shape[0] >= pixels.shape[1] else 1
-        probabilities = []
-        signs = []
-        ended_early = []
+        probabilities, evidence = [], []
         for start, end, own in strips(pixels.shape[axis], pixels.shape[1 - axis]):
             strip = pixels[start:end] if axis == 0 else pixels[:, start:end]
-            sight = self._network(np.ascontiguousarray(strip))
-            ended_early.append(not sight.probability.size)
-            drawn = np.zeros(strip.shape[:2], np.float32) if ended_early[-1] else sight.probability
+            output = self._network(np.ascontiguousarray(strip))
+            drawn = output.probability if output.probability.size else np.zeros(strip.shape[:2], np.float32)
             probabilities.append(_own(drawn, axis, start, end, own))
-            signs.append(_own(sight.signs, axis, start, end, own))
-        probability = np.zeros((0, 0), np.float32) if all(ended_early) else np.concatenate(probabilities, axis)
-        return DetectorOutput(probability, np.concatenate(signs, axis))
+            evidence.append(_own(output.evidence, axis, start, end, own))
+        return DetectorOutput(np.concatenate(probabilities, axis), np.concatenate(evidence, axis))
 
 
 def _own(values: NDArray[np.float32], axis: int, start: int, end: int, own: slice) -> NDArray[np.float32]:
@@ -87,16 +79,25 @@ def _own(values: NDArray[np.float32], axis: int, start: int, end: int, own: slic
     return values[first:last] if axis == 0 else values[:, first:last]
 
 
-def hidden(signs: NDArray[np.float32], found: Sequence[Region], pixels: Pixels) -> int:
-    """How many parts of a picture have signs of text and are neither in a region of those found nor beside one."""
-    if not signs.size:
-        return 0
-    known = np.zeros(signs.shape, dtype=np.uint8)
-    size = np.divide(signs.shape[::-1], pixels.shape[1::-1])
-    for polygon, _ in found:
-        cv2.fillPoly(known, [(polygon * size).astype(np.int32)], 1)
-    beside = cv2.dilate(known, np.ones((2 * BESIDE + 1, 2 * BESIDE + 1), dtype=np.uint8))
-    return int(np.count_nonzero((signs > 0) & (beside == 0)))
+def unexplained(evident: NDArray[np.bool_], known: Sequence[Polygon]) -> NDArray[np.uint8]:
+    """1 for each of the cells (h, w) that are evident and neither in a known polygon, in cells, nor beside one."""
+    mask = np.zeros(evident.shape, dtype=np.uint8)
+    for polygon in known:
+        cv2.fillPoly(mask, [polygon.astype(np.int32)], 1)
+    beside = cv2.dilate(mask, np.ones((2 * BESIDE_CELLS + 1,) * 2, dtype=np.uint8)) > 0
+    return (evident & ~beside).astype(np.uint8)
+
+
+def input_size(width: float, height: float, px_per_px: float, step: int = STRIDE) -> tuple[int, int]:
+    """Width and height of the input for a picture at about `px_per_px` input pixels per pixel of its own.
+
+    The longer side is one of SIDES, the other a multiple of `step`, as long as that is not much coarser than it is.
+    """
+    longer = side_of(max(width, height) * px_per_px)
+    shorter = longer * min(width, height) / max(width, height)
+    step = step if shorter > 4 * step else STRIDE
+    shorter = min(longer, max(STRIDE, round(shorter / step) * step))
+    return (longer, shorter) if width >= height else (shorter, longer)
 
 
 def side_of(length: float) -> int:

@@ -22,9 +22,6 @@ FORMATS = sorted(
 Ghostscript on a program of the sender's, and its plugins for icons decode their content, of any size, when they open a
 file."""
 
-LOSSLESS_FORMATS = {"PNG", "GIF", "BMP", "TIFF", "PPM"}
-"""Formats of screenshots, scans and drawings rather than of photos. JPEG 2000 and WebP can be either."""
-
 READABLE_FORMATS = (
     "whole JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF, BMP and JPEG 2000 files can be, and the previews inside RAW files"
 )

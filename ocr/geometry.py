@@ -95,6 +95,16 @@ def is_column(polygon: Polygon) -> bool:
     return height >= 1.5 * width
 
 
+def short_among_columns(polygons: Sequence[Polygon]) -> list[int]:
+    """Indices of those that may be columns too short to tell: where more lines are columns than run level."""
+    sides = [side_lengths(polygon) for polygon in polygons]
+    columns = [is_column(polygon) for polygon in polygons]
+    level = [width >= 1.5 * height for width, height in sides]
+    if sum(columns) <= sum(level):
+        return []
+    return [index for index, (width, height) in enumerate(sides) if not columns[index] and width < 2 * height]
+
+
 def reading_order(polygons: Sequence[Polygon]) -> list[int]:
     """Indices of polygons from top to bottom, within a row from left to right.
 
@@ -114,7 +124,7 @@ def reading_order(polygons: Sequence[Polygon]) -> list[int]:
     return [index for row in rows for index in sorted(row, key=lambda i: boxes[i][0])]
 
 
-def scale(polygon: Polygon, factors: tuple[float, float], size: tuple[int, int]) -> Polygon:
-    """Scale a polygon's x and y by `factors` and keep it inside a picture of `size` (width, height)."""
+def clipped(polygon: Polygon, size: tuple[int, int]) -> Polygon:
+    """A polygon kept inside a picture of `size` (width, height)."""
     limits: NDArray[np.float32] = np.array(size, dtype=np.float32)
-    return np.clip(polygon * np.array(factors, dtype=np.float32), 0, limits)
+    return np.clip(polygon, 0, limits)

@@ -19,7 +19,7 @@ class Find(Protocol):
     """Finds the lines in a photo; see ocr.search."""
 
     def __call__(self, data: bytes, reading: Reading) -> tuple[Photo, list[Polygon]]:
-        """The photo, decoded as large as its text needs, and what to cut out of it, in pixels of the decoded photo."""
+        """The photo, decoded as large as its text needs, and what to cut out of it, in pixels of the full photo."""
 
     def outline(self, polygon: Polygon) -> Polygon:
         """Where the print is in such a polygon."""
@@ -43,10 +43,13 @@ class Pipeline:
         photo, polygons = self._finder(data, reading)
         polygons = [polygons[index] for index in geometry.reading_order(polygons)]
         with reading.stage("recognize"):
-            texts = self._recognize([geometry.crop(photo.pixels, polygon) for polygon in polygons])
+            factors = np.array(photo.px_per_full_px, dtype=np.float32)
+            crops = [geometry.crop(photo.pixels, polygon * factors) for polygon in polygons]
+            texts = self._recognize(crops)
+            self._turn_sideways(crops, texts, geometry.short_among_columns(polygons))
         size = photo.width, photo.height
         lines = [
-            TextLine(geometry.scale(self._finder.outline(polygon), photo.scale, size), text.strip(), score)
+            TextLine(geometry.clipped(self._finder.outline(polygon), size), text.strip(), score)
             for polygon, (text, score) in zip(polygons, texts, strict=True)
             if text.strip() and score >= self._limits.min_score
         ]
@@ -84,6 +87,17 @@ class Pipeline:
             texts[index] = reading
         return len(better)
 
+    def _turn_sideways(self, crops: list[Pixels], texts: list[tuple[str, float]], indices: list[int]) -> None:
+        """Replace the texts at `indices` by those of crops turned left, or right, if all of them together read better.
+
+        One alone does not tell: a digit on its side may read well, as another one.
+        """
+        if indices:
+            turned = [self._recognizer([np.rot90(crops[index], turns) for index in indices]) for turns in (1, 3)]
+            best = max([texts[index] for index in indices], *turned, key=lambda read: sum(score for _, score in read))
+            for index, reading in zip(indices, best, strict=True):
+                texts[index] = reading
+
 
 class DetectionPipeline:
     """Finds the lines in photos and does not read them; safe to call from several threads at once."""
@@ -102,7 +116,7 @@ class DetectionPipeline:
         photo, regions = self._finder.regions(data, reading)
         size = photo.width, photo.height
         lines = [
-            TextLine(geometry.scale(regions[index].polygon, photo.scale, size), "", score)
+            TextLine(geometry.clipped(regions[index].polygon, size), "", score)
             for index in geometry.reading_order([region.polygon for region in regions])
             if (score := regions[index].probability) >= self._limits.min_score
         ]

@@ -1,142 +1,162 @@
-"""Where in a photo there is text: a glance at the whole of it, then a closer look where the glance saw something."""
+"""Where in a photo there is text: a coarse pass over the whole of it, then fine passes over windows that need them.
 
+Every place with evidence of text is seen by the detector at the scale at which its lines are legible, and evidence that
+no region explains is looked at twice as closely, in a window of its own, until it is explained, gone, or the photo has
+no more pixels (as AutoFocus does for objects: Najibi et al. 2019, https://arxiv.org/abs/1812.01600). docs/adr/0008.
+"""
+
+import functools
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ocr.decoding import Photo, decode
-from ocr.detector import MEAN_PROBABILITY, STRIDE, Detector, Region, hidden
+from ocr.detector import MEAN_PROBABILITY, STRIDE, Detector, Region, input_size, unexplained
 from ocr.geometry import shrunk, side_lengths
-from ocr.types import Limits, Pixels, Polygon, Reading
+from ocr.types import Limits, Pixels, Polygon, Reading, box
 
-# All heights are those of a region around a line, in pixels of the detector's input.
-GLANCE = 800  # pixels of the longer side of a photo in which PP-OCRv6's detector sees whether there is text
-LEGIBLE = 36  # lines of that height are found whole, and in their own shape: half of those of 10 are not
-TINY = 15  # lines below have neighbours that were not seen: the next look then reaches farther
-HIDDEN = 8  # parts of a photo with signs of text, but no region: fine print under a headline; less is chance
-SMALL_SHARE = 10  # percent; the height of the smaller lines is what the look is made for
-WORTH_IT = 1.15  # times closer; less is no new look
-NARROWEST = 320  # pixels of the shorter side that the glance is at least given: a long screenshot vanishes in less
-MOST = 16_000_000  # pixels that the glance is given at the most: a third of that does for a screenshot 790 x 36861
-SHORT_SIDE = 736  # pixels of the shorter side; smaller photos are enlarged up to this, or their small text is lost
-MANY = 8  # lines; a photo with so many is a document, where enlarging further pays
-ENLARGED = 2.5  # times its own pixels; beyond, also a document only gets larger
+COARSE_SIDE_PX = 800  # longer side of the coarse pass: at 704 scenes lose 2 % of their lines, at 960 no more is found
+COARSE_SHORT_SIDE_PX = 320  # least shorter side of the coarse pass: a long screenshot vanishes in less
+COARSE_STEP_PX = 64  # of its shorter side: half as many shapes, which take as long to prepare as to compute
+LEGIBLE_PX = 30  # height of a region in the input from which a line is found whole: half of those of 10 are not
+GAIN = 1.15  # times closer; less is not worth another pass
+MAX_ENLARGEMENT = 2.0  # input pixels per pixel of the full photo; beyond, print only gets larger
+MARGIN_LINE_HEIGHTS = 2.0  # how far a window reaches beyond its lines, for neighbours that the coarse pass missed
+MARGIN_CELLS = 3  # the same, beyond cells with evidence
+MIN_EVIDENCE = 1.0  # sum over a cluster's cells: half of the clusters have less, and 1 in 18 of the lines found so
+SIDES_PX = 256, 384, 512, 608, 704, 800, 928, 1088, 1280, 1504, 1760, 2016  # of windows, some of ocr.detector.SIDES
+MERGED_COST = 1.2  # times the cost of two windows that one around both may have
+EDGE_PX = 4  # of the input; a line that ends so near to the edge of a window is cut off
+SHORT_SIDE_PX = 736  # least shorter side of a pass over the whole photo, as RapidOCR has it
 DETAIL = 1.5  # decoded pixels per pixel of the detector's input: the recognizer needs more than the detector
-MARGIN = 2.5  # heights of a line; how far the closer look reaches beyond what the glance saw
-SMALL_PART = 0.35  # of a photo; tiny lines all over more of it are looked at less closely, in half of the time
-BLOCK = 30  # a region at least so high, and less than three times as wide, is a large word or many lines in one
-FINER = 0.6  # of its height; if a closer look at such a region does not find several lines less high, it was a word
-SEVERAL = 3  # in clouds it finds one
-FARTHER = 5.0  # heights; the same where lines were tiny: of 3,880 in such photos none was farther away
-ROOM = 1 / 16  # heights; print is at least so much smaller on every side than what is cut out
+PRINT_MARGIN_LINE_HEIGHTS = 1 / 16  # print is at least so much smaller on every side than what is cut out
 
 
 class Window(NamedTuple):
-    """A part of a photo, its sides in pixels of the full photo, and how much of these the detector sees (1 = all)."""
+    """A part of a photo, its sides in pixels of the full photo, and the scale at which the detector is to see it."""
 
     left: float
     top: float
     right: float
     bottom: float
-    scale: float
+    px_per_full_px: float
+
+    @property
+    def cost_px(self) -> float:
+        """Pixels that it costs the detector."""
+        width, height = (self.right - self.left) * self.px_per_full_px, (self.bottom - self.top) * self.px_per_full_px
+        return max(width, SIDES_PX[0]) * max(height, SIDES_PX[0]) + SIDES_PX[0] ** 2 / 2  # the latter for any pass
+
+
+class Line(NamedTuple):
+    """A region, its polygon in pixels of the full photo.
+
+    It may be too `small` to be found as it is, `several` that look like one, or `cut` off by a window's edge.
+    """
+
+    polygon: Polygon
+    probability: float
+    small: bool = False
+    several: bool = False
+    cut: tuple[bool, ...] = (False,) * 4  # left, top, right, bottom
+
+    @property
+    def sides(self) -> tuple[float, float]:
+        """Height and width in pixels of the full photo, whichever way it runs; at least 1."""
+        height, width = sorted(side_lengths(self.polygon))
+        return max(1.0, height), max(1.0, width)
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is probably text."""
+        return self.probability >= MEAN_PROBABILITY
+
+    @property
+    def legible(self) -> bool:
+        """Whether it is probably one line, found as it is."""
+        return self.sure and not (self.small or self.several or any(self.cut))
 
 
 class Search:
     """Finds the lines of text in a photo.
 
-    `glancer` tells at GLANCE whether there is text at all. If it is not the detector itself, or None, the detector
-    looks at the whole photo, once.
+    `coarse_detector` sees whether there is text at all. If it is not `detector` itself, or None, the detector sees the
+    whole photo, once.
     """
 
-    def __init__(self, detector: Detector, limits: Limits, glancer: Detector | None) -> None:
+    def __init__(self, detector: Detector, limits: Limits, coarse_detector: Detector | None) -> None:
         self._detector = detector
         self._limits = limits
-        self._glancer = glancer
+        self._coarse_detector = coarse_detector
         self._most = round(limits.max_side * DETAIL)  # pixels of the longer side that detail is worth
 
     def __call__(self, data: bytes, reading: Reading) -> tuple[Photo, list[Polygon]]:
-        """The photo, decoded as large as its text needs, and its lines in pixels of the decoded photo.
+        """The photo, decoded as large as its text needs, and its lines in pixels of the full photo.
 
         Adds the time of its stages to `reading`. Raises UnreadablePhoto.
         """
-        photo = self._decode(data, reading, GLANCE if self._glancer else self._limits.max_side)
-        own = self._glancer is self._detector
-        if self._glancer is None or (photo.lossless and not own):
+        if self._coarse_detector is None:
+            return self._whole(data, reading, None)
+        photo, lines = self._lines(self._coarse_detector, data, reading)
+        if not lines:
+            return photo, []
+        if self._coarse_detector is not self._detector:
             return self._whole(data, reading, photo)
-        photo, seen, scale = self._glance(self._glancer, data, reading, photo)
-        if not seen:
-            return photo, []
-        return self._closer(data, reading, photo, seen, scale) if own else self._whole(data, reading, photo)
+        side = photo.longer * DETAIL * LEGIBLE_PX / min(line.sides[0] for line in lines)
+        return self._decode(data, reading, round(min(side, self._most)), photo), [line.polygon for line in lines]
 
-    def _glance(
-        self, glancer: Detector, data: bytes, reading: Reading, photo: Photo
-    ) -> tuple[Photo, list[Region] | None, float]:
-        """The photo, what a glance at it sees, and its scale.
-
-        Fine print vanishes at GLANCE: where little or nothing of it is seen, but it cannot be told that there is none,
-        a closer glance follows. A lossless picture may be a screenshot, with fine print all over: it gets a full look.
-        """
-        scale = 0.0
-        for side in [self._limits.max_side] if photo.lossless else [GLANCE, 2 * GLANCE]:
-            if _glance_scale(photo, side) <= scale * WORTH_IT:
+    def _lines(self, detector: Detector, data: bytes, reading: Reading) -> tuple[Photo, list[Line]]:
+        """The photo and its lines, by as many passes as they need; the first ones if another detector finds them."""
+        photo = self._decode(data, reading, COARSE_SIDE_PX)
+        whole = Window(0, 0, photo.width, photo.height, self._coarse_scale(photo))
+        photo = self._decode(data, reading, round(photo.longer * whole.px_per_full_px), photo)
+        with reading.stage("coarse"):
+            lines, evidence = look(detector, photo, whole, fine=False)
+            wanted = [*for_small(lines, whole, photo), *for_evidence(evidence, lines, whole, photo)]
+        budget_px = self._limits.max_side**2 * 3 / 4  # as much as a pass over a photo of 4 x 3 at that size
+        least = GAIN * whole.px_per_full_px
+        while windows := affordable(merged(wanted, budget_px), photo, budget_px, least):
+            if detector is not self._detector and any(line.sure for line in lines):
                 break
-            scale = _glance_scale(photo, side)
-            photo = self._decode(data, reading, round(photo.longer * scale), photo)
-            with reading.stage("coarse"):
-                seen, signs = glancer.glance(photo.pixels, scale * photo.scale[0])
-            if seen is None or (seen and _found_all(photo, seen, signs, scale)):
-                break
-        return photo, seen, scale
-
-    def _closer(
-        self, data: bytes, reading: Reading, photo: Photo, seen: list[Region], scale: float
-    ) -> tuple[Photo, list[Polygon]]:
-        """The photo and its lines, looked at more closely than at `scale` where that pays."""
-        window = self._window(photo, seen, scale)
-        while window.scale > scale:
-            closer = self._detailed(data, reading, photo, window.scale)
+            photo = self._decode(data, reading, round(photo.longer * max(w.px_per_full_px for w in windows)), photo)
+            wanted = []
             with reading.stage("detect"):
-                found = self._look(closer, window)
-            block, height = melted(photo, seen, scale), small(photo, seen)
-            due = height * scale * WORTH_IT <= LEGIBLE  # this look, block or not
-            if block and not due and sum(heights(closer, found) < FINER * height) < SEVERAL:
-                break  # it was a word
-            photo, seen, scale = closer, found, window.scale
-            coarse = bool(seen) and (block or small(photo, seen) * scale < LEGIBLE / 2)
-            if coarse and scale * WORTH_IT < 1:  # the photo has more pixels
-                window = self._window(photo, seen, scale)
-        polygons = lines(seen)
-        if not polygons:
-            return photo, []
-        smallest = min(min(side_lengths(polygon)) for polygon in polygons) * photo.scale[0] * scale
-        closer = self._detailed(data, reading, photo, scale * LEGIBLE / max(LEGIBLE, smallest))
-        ratio = np.float32(photo.scale[0] / closer.scale[0])
-        return closer, [polygon * ratio for polygon in polygons]
+                for window in windows:
+                    found, _ = look(detector, photo, window, fine=True)
+                    lines, new = combined(lines, found, window)
+                    wanted += [*for_cut(new, window, photo), *for_small(new, window, photo)]
+            budget_px -= sum(window.cost_px for window in windows)
+            least = GAIN * min(window.px_per_full_px for window in windows)
+        return photo, [line for line in lines if line.sure]
 
-    def _detailed(self, data: bytes, reading: Reading, photo: Photo, scale: float) -> Photo:
-        """The photo with the pixels that are worth it for what was looked at with `scale`."""
-        side = photo.longer * scale
-        return self._decode(data, reading, round(max(side, min(side * DETAIL, self._most))), photo)
+    def _coarse_scale(self, photo: Photo) -> float:
+        shorter = min(photo.width, photo.height)
+        scale = min(1.0, max(COARSE_SIDE_PX / photo.longer, COARSE_SHORT_SIDE_PX / shorter))
+        most_px = 4 * self._limits.max_side**2  # a third of that serves a screenshot of 790 x 36861
+        return min(scale, math.sqrt(most_px / photo.longer / shorter), most_px / photo.longer / STRIDE)
 
-    def _whole(self, data: bytes, reading: Reading, photo: Photo) -> tuple[Photo, list[Polygon]]:
-        """The photo and its lines, by one look at all of it."""
+    def _whole(self, data: bytes, reading: Reading, photo: Photo | None) -> tuple[Photo, list[Polygon]]:
+        """The photo and its lines, by one pass over all of it."""
         photo = self._decode(data, reading, self._limits.max_side, photo)
+        scale = min(max(1.0, SHORT_SIDE_PX / min(photo.width, photo.height)), self._limits.max_side / photo.longer)
         with reading.stage("detect"):
-            scale = min(enlarged(photo), self._limits.max_side / photo.longer)
-            return photo, lines(self._detector(photo.pixels, scale * photo.scale[0]) or [])
+            found, _ = look(self._detector, photo, Window(0, 0, photo.width, photo.height, scale), fine=False)
+        return photo, [line.polygon for line in found if line.sure]
 
     def outline(self, polygon: Polygon) -> Polygon:
         """Where the print is in what was found, which is larger because that is read better."""
-        return shrunk(polygon, ROOM)
+        return shrunk(polygon, PRINT_MARGIN_LINE_HEIGHTS)
 
     def warm_up(self) -> None:
-        """Glance at blank photos of the usual shape, so that the engine is prepared for it."""
-        if self._glancer is not None:
-            for size in ((3, 4), (4, 3)):
-                self._glancer(np.zeros((*(GLANCE * side // 4 for side in size), 3), dtype=np.uint8), 1.0)
+        """Pass over blank photos of the usual shapes, so that the engine is prepared for them."""
+        if self._coarse_detector is not None:
+            for width, height in ((4, 3), (3, 4)):
+                size = input_size(width, height, COARSE_SIDE_PX / 4, COARSE_STEP_PX)
+                self._coarse_detector(np.zeros((height, width, 3), dtype=np.uint8), size)
 
     def _decode(self, data: bytes, reading: Reading, side: int, photo: Photo | None = None) -> Photo:
         """The photo with a longer side of at least `side` pixels, if it has them; `photo` itself if that is so."""
@@ -145,31 +165,163 @@ class Search:
         with reading.stage("decode"):
             return decode(data, needed_side=side, undrafted_side=self._most, max_pixels=self._limits.max_pixels)
 
-    def _window(self, photo: Photo, seen: Sequence[Region], scale: float) -> Window:
-        """What to look at more closely; its scale is that of the glance if that was close enough."""
-        height = small(photo, seen)
-        corners = np.concatenate([region.polygon for region in seen]) * photo.scale[0]
-        size = np.array([photo.width, photo.height])
-        tiny = height * scale < TINY
-        margin = min(height, LEGIBLE / scale) * (FARTHER if tiny else MARGIN)
-        left, top = np.maximum(corners.min(axis=0) - margin, 0)
-        right, bottom = np.minimum(corners.max(axis=0) + margin, size)
-        window = right - left, bottom - top
-        part = window[0] * window[1] / (photo.width * photo.height)
-        sides = size if tiny and part > SMALL_PART else window  # as close as if it were at the whole, and no closer
-        longer, shorter = max(sides), min(sides)
-        side = math.sqrt(longer * min(longer, 2 * shorter))  # a strip may be longer, at the same number of pixels
-        most = ENLARGED if len(lines(seen)) >= MANY else enlarged(photo)
-        wanted = max(LEGIBLE / height, 2 * scale if melted(photo, seen, scale) else 0)
-        closer = min(wanted, most, self._limits.max_side / side)
-        return Window(left, top, right, bottom, closer if closer > scale * WORTH_IT else scale)
 
-    def _look(self, photo: Photo, window: Window) -> list[Region]:
-        left, right = (round(x / photo.scale[0]) for x in (window.left, window.right))
-        top, bottom = (round(y / photo.scale[1]) for y in (window.top, window.bottom))
-        found = self._detector(photo.pixels[top:bottom, left:right], window.scale * photo.scale[0]) or []
-        corner = np.array([left, top], dtype=np.float32)
-        return [Region(polygon + corner, probability) for polygon, probability in found]
+def look(detector: Detector, photo: Photo, window: Window, *, fine: bool) -> tuple[list[Line], NDArray[np.float32]]:
+    """The lines that a pass finds in a window, and the evidence in its cells.
+
+    What a fine pass finds far above LEGIBLE_PX is no line, as the coarse one would have found it.
+    """
+    across, down = photo.px_per_full_px
+    left, right = (round(side * across) for side in (window.left, window.right))
+    top, bottom = (round(side * down) for side in (window.top, window.bottom))
+    pixels = photo.pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
+    step = STRIDE if fine else COARSE_STEP_PX
+    size = input_size(window.right - window.left, window.bottom - window.top, window.px_per_full_px, step)
+    detection = detector(pixels, size)
+    corner, full = np.array([left, top], dtype=np.float32), np.array([1 / across, 1 / down], dtype=np.float32)
+    inner = np.array([window.left, window.top, photo.width - window.right, photo.height - window.bottom]) > 1
+    lines = []
+    for polygon, probability in detection.regions:
+        height, width = (side * window.px_per_full_px / across for side in sorted(side_lengths(polygon)))
+        small = height < LEGIBLE_PX / (2 if fine else GAIN)
+        several = width < 3 * height and height > LEGIBLE_PX * (2 if fine else 1)
+        if not fine or height <= 4 * LEGIBLE_PX:
+            ends = np.array([*polygon.min(axis=0), *(pixels.shape[1::-1] - polygon.max(axis=0))])
+            cut = inner & (ends * window.px_per_full_px / across < EDGE_PX)
+            lines.append(Line((polygon + corner) * full, probability, small, several, tuple(cut.tolist())))
+    return lines, detection.evidence
+
+
+def for_cut(lines: Sequence[Line], window: Window, photo: Photo) -> Iterator[Window]:
+    """Larger windows for lines that the window's edge cuts off."""
+    for line in lines:
+        if line.sure and any(line.cut):
+            reach = np.where(line.cut, line.sides[1], line.sides[0])
+            low, high = line.polygon.min(axis=0) - reach[:2], line.polygon.max(axis=0) + reach[2:]
+            yield within(photo, low, high, window.px_per_full_px)
+
+
+def for_small(lines: Sequence[Line], window: Window, photo: Photo) -> Iterator[Window]:
+    """Windows for lines that are too small to be legible."""
+    if window.px_per_full_px * GAIN < MAX_ENLARGEMENT:
+        for line in (line for line in lines if line.small):
+            margin = MARGIN_LINE_HEIGHTS * line.sides[0]
+            low, high = line.polygon.min(axis=0) - margin, line.polygon.max(axis=0) + margin
+            yield within(photo, low, high, min(LEGIBLE_PX / line.sides[0], MAX_ENLARGEMENT))
+
+
+def for_evidence(evidence: NDArray[np.float32], lines: Sequence[Line], whole: Window, photo: Photo) -> Iterator[Window]:
+    """Windows twice as close around each cluster of cells with evidence in the whole photo that no line explains."""
+    scale = min(2 * whole.px_per_full_px, max(1.0, SHORT_SIDE_PX / min(photo.width, photo.height)))
+    if not evidence.size or scale < GAIN * whole.px_per_full_px:
+        return
+    cell = np.array([photo.width / evidence.shape[1], photo.height / evidence.shape[0]], dtype=np.float32)
+    known = [line.polygon / cell for line in lines if line.sure and not line.several]
+    mask = unexplained(evidence > 0, known)
+    reach = np.ones((2 * MARGIN_CELLS + 1,) * 2, np.uint8)
+    _, labels, clusters, _ = cv2.connectedComponentsWithStats(cv2.dilate(mask, reach))
+    sums = np.bincount(labels.ravel(), weights=(mask * evidence).ravel())
+    for left, top, width, height, _ in clusters[1:][sums[1:] > MIN_EVIDENCE]:
+        low, high = np.array([left, top]), np.array([left + width, top + height])
+        yield within(photo, low * cell, high * cell, scale)
+
+
+def within(photo: Photo, low: NDArray[np.floating[Any]], high: NDArray[np.floating[Any]], scale: float) -> Window:
+    """A window from its upper left to its lower right corner, as far as it is in the photo."""
+    (left, top), (right, bottom) = np.maximum(low, 0).tolist(), np.minimum(high, [photo.width, photo.height]).tolist()
+    return Window(left, top, right, bottom, scale)
+
+
+def merged(wanted: Sequence[Window], budget_px: float) -> list[Window]:
+    """Windows that cover all that is wanted: two are one where one around both costs hardly more, and so are all.
+
+    A window is as close as three in four of those that it stands for: a speck among lines does not decide.
+    """
+    windows: list[tuple[Window, list[float]]] = []
+    for want in sorted(wanted, key=lambda window: -window.cost_px):
+        new = want, [want.px_per_full_px]
+        while windows:
+            unions = [union(new, other) for other in windows]
+            excess = [
+                both.cost_px / (new[0].cost_px + other.cost_px)
+                for (both, _), (other, _) in zip(unions, windows, strict=True)
+            ]
+            best = excess.index(min(excess))
+            if excess[best] > MERGED_COST:
+                break
+            new = unions[best]
+            del windows[best]
+        windows.append(new)
+    if not windows:
+        return []
+    around_all, _ = functools.reduce(union, windows)
+    together_px = sum(window.cost_px for window, _ in windows)
+    if min(around_all.cost_px, budget_px) <= MERGED_COST * together_px:  # a page: its lines are not to be cut
+        return [around_all]
+    return [window for window, _ in windows]
+
+
+def union(one: tuple[Window, list[float]], other: tuple[Window, list[float]]) -> tuple[Window, list[float]]:
+    """A window around two, and the scales that it stands for."""
+    scales = sorted(one[1] + other[1])
+    left, top = (min(one[0][side], other[0][side]) for side in (0, 1))
+    right, bottom = (max(one[0][side], other[0][side]) for side in (2, 3))
+    return Window(left, top, right, bottom, scales[len(scales) * 3 // 4]), scales
+
+
+def affordable(windows: Sequence[Window], photo: Photo, budget_px: float, least: float) -> list[Window]:
+    """Windows snapped to known sides, the cheapest first; where the budget ends, less close, down to a least scale."""
+    chosen = []
+    for window in sorted(windows, key=lambda window: window.cost_px):
+        area = (window.right - window.left) * (window.bottom - window.top)
+        scale = min(window.px_per_full_px, math.sqrt(max(0.0, budget_px) / max(1.0, area)))
+        if scale >= min(least, window.px_per_full_px):
+            chosen.append(snapped(window._replace(px_per_full_px=scale), photo))
+            budget_px -= chosen[-1].cost_px
+    return chosen
+
+
+def snapped(window: Window, photo: Photo) -> Window:
+    """A window whose sides are SIDES_PX in the input, filled up with the photo around it, as far as there is any."""
+    scale = window.px_per_full_px
+    ends = []
+    for low, high, length in ((window.left, window.right, photo.width), (window.top, window.bottom, photo.height)):
+        wanted = (high - low) * scale
+        side = next((side for side in SIDES_PX if side >= 0.95 * wanted), wanted) / scale
+        side = side if side < 0.9 * length else length  # few lines end at the last tenth
+        start = min(max(0.0, (low + high - side) / 2), max(0.0, length - side))
+        ends.append((start, min(length, start + side)))
+    (left, right), (top, bottom) = ends
+    return Window(left, top, right, bottom, scale)
+
+
+def combined(lines: Sequence[Line], found: Sequence[Line], window: Window) -> tuple[list[Line], list[Line]]:
+    """Lines of coarser passes and what a finer one found in its window; and of the latter what is new.
+
+    A line that was not legible gives way to finer ones that cover it; not sure and not covered, it was noise. Of one
+    that was legible nothing is left out, nor cut to pieces: only a whole one takes its place, for its polygon is
+    tighter, or flatter ones that show it to be several.
+    """
+    boxes = np.array([box(line.polygon) for line in found]).reshape(-1, 4)
+    kept, pieces = [], set()
+    for line in lines:
+        low, high = line.polygon.min(axis=0), line.polygon.max(axis=0)
+        near = np.flatnonzero((boxes[:, :2] < high).all(axis=1) & (boxes[:, :2] + boxes[:, 2:] > low).all(axis=1))
+        shared = {index: cv2.intersectConvexConvex(line.polygon, found[index].polygon)[0] for index in near}
+        area = cv2.contourArea(line.polygon)
+        covered = sum(part for index, part in shared.items() if found[index].sure)
+        again = any(
+            2 * part > area and found[index].sure and not any(found[index].cut) for index, part in shared.items()
+        )
+        inside = bool(((low + high >= 2 * np.array(window[:2])) & (low + high <= 2 * np.array(window[2:4]))).all())
+        flat = sum(part for index, part in shared.items() if 3 * found[index].sides[0] < 2 * line.sides[0])
+        if line.legible and not again and 2 * flat < area:
+            kept.append(line)
+            pieces |= {index for index, part in shared.items() if 2 * part > cv2.contourArea(found[index].polygon)}
+        elif covered < area / (4 if line.small else 2) and (line.sure or not inside):  # small ones are found too large
+            kept.append(line)
+    new = [line for index, line in enumerate(found) if index not in pieces]
+    return kept + new, new
 
 
 class WholePhotoSearch:
@@ -194,46 +346,5 @@ class WholePhotoSearch:
         with reading.stage("decode"):
             photo = decode(data, needed_side=side, max_pixels=self._limits.max_pixels)
         with reading.stage("detect"):
-            return photo, self._detector(photo.pixels)
-
-
-def _found_all(photo: Photo, seen: Sequence[Region], signs: NDArray[np.float32], scale: float) -> bool:
-    """Whether a glance saw all that is there, or so much that a closer look will find the rest."""
-    height = small(photo, seen) * scale
-    if height < LEGIBLE / 2:  # what is hidden beside them will be looked at as closely as by a closer glance
-        return len(seen) >= MANY or height >= TINY
-    return hidden(signs, seen, photo.pixels) < HIDDEN
-
-
-def _glance_scale(photo: Photo, side: int) -> float:
-    """The scale at which a photo is glanced at with a longer side of about `side` pixels."""
-    shorter = min(photo.width, photo.height)
-    scale = min(1.0, max(side / photo.longer, NARROWEST / shorter))
-    return min(scale, math.sqrt(MOST / photo.longer / shorter), MOST / photo.longer / STRIDE)
-
-
-def enlarged(photo: Photo) -> float:
-    """The scale at which a photo is looked at if there is no reason for less."""
-    return max(1.0, SHORT_SIDE / min(photo.width, photo.height))
-
-
-def heights(photo: Photo, seen: Sequence[Region]) -> NDArray[np.float64]:
-    """The height of each region in pixels of the full photo."""
-    return np.array([min(side_lengths(region.polygon)) for region in seen]) * photo.scale[0]
-
-
-def small(photo: Photo, seen: Sequence[Region]) -> float:
-    """The height of the smaller lines, in pixels of the full photo; 1 at the least."""
-    return max(1.0, float(np.percentile(heights(photo, seen), SMALL_SHARE)))
-
-
-def melted(photo: Photo, seen: Sequence[Region], scale: float) -> bool:
-    """Whether what was seen at a scale may be many lines, so far away that they look like one: few, and one a block."""
-    sides = [side_lengths(region.polygon) for region in seen]
-    least = BLOCK / (photo.scale[0] * scale)
-    return len(seen) < MANY and any(min(side) >= least and max(side) < 3 * min(side) for side in sides)
-
-
-def lines(seen: Sequence[Region]) -> list[Polygon]:
-    """The polygons of the regions that are probably text."""
-    return [region.polygon for region in seen if region.probability >= MEAN_PROBABILITY]
+            full = np.divide(1, photo.px_per_full_px, dtype=np.float32)
+            return photo, [Region(polygon * full, probability) for polygon, probability in self._detector(photo.pixels)]

@@ -20,13 +20,13 @@ points around a line that is bent."""
 class DetectorOutput(NamedTuple):
     """What a detector's network makes of a picture.
 
-    `probability` of text per pixel, (H, W) in 0..1; empty if there is surely none. `signs` of it, (h, w) for h times w
-    equal parts of the picture: positive where there may be text, be it too fine to be drawn in the map; empty if the
-    network does not tell.
+    `probability` of text per pixel, (H, W) in 0..1; empty if the network ended half way, because there is no evidence.
+    `evidence` of text, (h, w) for h times w equal cells of the picture: positive where there may be text, even text too
+    fine to be drawn in the map; empty if the network gives none.
     """
 
     probability: NDArray[np.float32]
-    signs: NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
+    evidence: NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
 
 
 DetectorNetwork = Callable[[Pixels], DetectorOutput]

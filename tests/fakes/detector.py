@@ -21,8 +21,8 @@ class DarkIsText:
         return DetectorOutput(darkness if darkness.any() else darkness[:0])
 
 
-class WithSigns(DarkIsText):
-    """One with signs of text in parts of 8 x 8 pixels: where there is any ink, be it too thin to be dark."""
+class InkIsEvidence(DarkIsText):
+    """One with evidence of text in cells of 8 x 8 pixels: where there is any ink, even if it is too thin to be dark."""
 
     def __call__(self, pixels: NDArray[np.uint8]) -> DetectorOutput:
         probability, _ = super().__call__(pixels)

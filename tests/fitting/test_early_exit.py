@@ -32,7 +32,7 @@ def test_a_short_text_changes_its_place_only(seed: int) -> None:
 def test_the_plane_is_fitted_on_photos_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(early_exit, "SHORT_TEXTS", 3)
     monkeypatch.setattr(early_exit, "SIZES", (1,))
-    monkeypatch.setattr(early_exit, "GLANCE", 320)
+    monkeypatch.setattr(early_exit, "COARSE_SIDE_PX", 320)
     monkeypatch.setattr(logistic, "STEPS", 4)
     plain = np.full((240, 320, 3), 128, dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "plain.png"), plain)

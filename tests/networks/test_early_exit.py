@@ -9,7 +9,7 @@ from openvino import opset13 as ops
 
 from networks import early_exit, early_exit_openvino
 from ocr.decoding import decode
-from ocr.detector import hidden, regions
+from ocr.detector import regions, unexplained
 from ocr.model_files import locate
 from ocr.types import Limits
 from runners.base import Options
@@ -51,16 +51,16 @@ def means(given: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("quantized", [False, True])
 @pytest.mark.parametrize("brightness", [10.0, 19.0, 21.0, 200.0])
-def test_the_rest_is_computed_if_any_place_is_on_the_positive_side(quantized: bool, brightness: float) -> None:
+def test_the_rest_is_computed_if_any_cell_has_evidence(quantized: bool, brightness: float) -> None:
     given = np.zeros((24, 40), dtype=np.float32)
     given[8:16, 24:32] = brightness
     expected = answer(backbone(quantized=quantized), given[np.newaxis, np.newaxis])
-    found, signs = answers(
+    found, evidence = answers(
         early_exit_openvino.add_early_exit(backbone(quantized=quantized), PLANE), given[np.newaxis, np.newaxis]
     )
-    sides = 2 * means(given, 8) + means(given, 4) - 60
-    np.testing.assert_allclose(signs[0, 0], sides[::4, ::4], atol=1e-4)
-    if sides.max() > 0:
+    expected_evidence = 2 * means(given, 8) + means(given, 4) - 60
+    np.testing.assert_allclose(evidence[0, 0], expected_evidence[::4, ::4], atol=1e-4)
+    if expected_evidence.max() > 0:
         np.testing.assert_allclose(found, expected, atol=1e-4)
     else:
         assert found.shape == (1, 1, 0, 40)
@@ -77,12 +77,13 @@ def test_the_real_detector_has_the_same_map_or_none(
     whole = runner.load_detector_network(path)
     receipt = decode((DATA / "receipt.png").read_bytes(), needed_side=800, max_pixels=10**8).pixels
     with_text = cv2.resize(receipt, (608, 800)).astype(np.uint8)
-    probability, signs = add_early_exit(with_text)
+    probability, evidence = add_early_exit(with_text)
     np.testing.assert_allclose(probability, whole(with_text).probability, atol=tolerance)
     assert probability.max() > 0.9
     cores = probability.reshape(100, 8, 76, 8).max(axis=(1, 3)) > 0.9
-    assert (signs[cores] > 0).mean() > 0.5
-    assert hidden(signs, regions(probability), with_text) == 0
+    assert (evidence[cores] > 0).mean() > 0.5
+    known = [region.polygon / np.float32(8) for region in regions(probability)]
+    assert not unexplained(evidence > 0, known).any()
     grey = np.full((320, 416, 3), 128, dtype=np.uint8)
     nothing, none = add_early_exit(grey)
     assert (nothing.size, none.shape, none.max() < 0) == (0, (40, 52), True)

@@ -162,8 +162,8 @@ def test_the_rest_is_computed_if_any_place_is_on_the_positive_side(
 ) -> None:
     given = np.zeros((1, 1, 24, 40), dtype=np.float32)
     given[0, 0][place] = brightness  # 2 * brightness + brightness is 60 at 20
-    found, signs = answers(add_early_exit(network(1, halves), PLANE), given)
-    np.testing.assert_allclose(signs, 3 * given[..., ::4, ::4] - 60, atol=1e-4)
+    found, evidence = answers(add_early_exit(network(1, halves), PLANE), given)
+    np.testing.assert_allclose(evidence, 3 * given[..., ::4, ::4] - 60, atol=1e-4)
     expected = answer(network(1, halves), given) if text else np.zeros((1, 1, 0, 0))
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert found.shape == expected.shape

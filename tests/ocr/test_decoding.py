@@ -39,7 +39,7 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(size: tuple[int, int], needed: 
     photo = decode(encoded(Image.new("RGB", size), "JPEG"), needed_side=needed, max_pixels=10**7)
     assert photo.pixels.shape[1::-1] == decoded
     assert (photo.width, photo.height) == size
-    assert photo.scale == (size[0] / decoded[0], size[1] / decoded[1])
+    assert photo.px_per_full_px == (decoded[0] / size[0], decoded[1] / size[1])
 
 
 def test_a_picture_over_the_bound_is_refused_before_it_is_decoded() -> None:
@@ -143,7 +143,7 @@ def test_what_is_no_number_costs_no_contrast() -> None:
 def test_a_large_picture_that_is_no_jpeg_is_reduced_too() -> None:
     photo = decode(encoded(Image.new("RGBA", (6000, 3000)), "PNG"), needed_side=2000, max_pixels=10**8)
     assert photo.pixels.shape == (1000, 2000, 3)
-    assert photo.scale == (3, 3)
+    assert photo.px_per_full_px == (1 / 3, 1 / 3)
 
 
 def test_too_little_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyPatch) -> None:

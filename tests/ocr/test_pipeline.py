@@ -226,3 +226,43 @@ def test_the_widest_of_the_unsure_lines_show_whether_turning_helps(on_its_head: 
 def test_blank_lines_and_those_below_the_least_score_are_left_out() -> None:
     texts, _ = recognized([("  ", 1.0), (" a ", 0.9), ("b", 0.89)], [("", 0.0)] * 3, min_score=0.9)
     assert texts == ["a"]
+
+
+class OnItsSide:
+    """A finder of a page with three columns and two numbers, each with a light side; and a recognizer that reads them.
+
+    It reads columns well, and numbers with the scores of the way that they are turned.
+    """
+
+    def __init__(self, side: int, scores: Sequence[tuple[float, float]]) -> None:
+        self._side = side
+        self._scores = scores
+
+    def __call__(self, data: bytes, reading: Reading) -> tuple[Photo, list[Polygon]]:
+        pixels = np.full((200, 200, 3), 50, dtype=np.uint8)
+        places = [(20 * index, 0, 10, 90) for index in range(3)] + [(20 * index, 120, 12, 12) for index in range(2)]
+        for left, top, _, _ in places[3:]:
+            number = np.full((12, 12, 3), 100, dtype=np.uint8)
+            number[0] = LIGHT_END
+            pixels[top : top + 12, left : left + 12] = np.rot90(number, self._side)
+        corners = [[(x, y), (x + w, y), (x + w, y + h), (x, y + h)] for x, y, w, h in places]
+        return Photo(pixels, 200, 200), [np.array(polygon, dtype=np.float32) for polygon in corners]
+
+    def outline(self, polygon: Polygon) -> Polygon:
+        return polygon
+
+    def recognize(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
+        numbers = iter(self._scores)
+        return [("column", GOOD) if crop[6, 6, 0] == 50 else self._read(crop, next(numbers)) for crop in crops]
+
+    def _read(self, crop: Pixels, scores: tuple[float, float]) -> tuple[str, float]:
+        upright = int(crop[0, 6, 0]) == LIGHT_END
+        return ("right", scores[0]) if upright else ("wrong", scores[1])
+
+
+@pytest.mark.parametrize("side", [0, 1, 3])
+def test_short_lines_of_a_page_on_its_side_are_turned_as_all_of_them_read_best(side: int) -> None:
+    page_on_its_side = OnItsSide(side, [(0.85, 0.9), (0.95, 0.3)])  # the first one alone reads better the wrong way
+    limits = Limits(max_side=SIZE, max_pixels=10**7, min_score=0)
+    lines = Pipeline(page_on_its_side, page_on_its_side.recognize, limits).read(b"").lines
+    assert sorted(line.text for line in lines) == ["column"] * 3 + ["right"] * 2
