@@ -88,16 +88,10 @@ def unexplained(evident: NDArray[np.bool_], known: Sequence[Polygon]) -> NDArray
     return (evident & ~beside).astype(np.uint8)
 
 
-def input_size(width: float, height: float, px_per_px: float, step: int = STRIDE) -> tuple[int, int]:
-    """Width and height of the input for a picture at about `px_per_px` input pixels per pixel of its own.
-
-    The longer side is one of SIDES, the other a multiple of `step`, as long as that is not much coarser than it is.
-    """
-    longer = side_of(max(width, height) * px_per_px)
-    shorter = longer * min(width, height) / max(width, height)
-    step = step if shorter > 4 * step else STRIDE
-    shorter = min(longer, max(STRIDE, round(shorter / step) * step))
-    return (longer, shorter) if width >= height else (shorter, longer)
+def input_size(width: float, height: float, px_per_px: float) -> tuple[int, int]:
+    """Width and height of the input for a picture at about `px_per_px` input pixels per pixel of its own."""
+    scale = side_of(max(width, height) * px_per_px) / max(width, height)
+    return max(STRIDE, round(width * scale / STRIDE) * STRIDE), max(STRIDE, round(height * scale / STRIDE) * STRIDE)
 
 
 def side_of(length: float) -> int:

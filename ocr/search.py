@@ -21,7 +21,6 @@ from ocr.types import Limits, Pixels, Polygon, Reading, box
 
 COARSE_SIDE_PX = 800  # longer side of the coarse pass: at 704 scenes lose 2 % of their lines, at 960 no more is found
 COARSE_SHORT_SIDE_PX = 320  # least shorter side of the coarse pass: a long screenshot vanishes in less
-COARSE_STEP_PX = 64  # of its shorter side: half as many shapes, which take as long to prepare as to compute
 LEGIBLE_PX = 30  # height of a region in the input from which a line is found whole: half of those of 10 are not
 GAIN = 1.15  # times closer; less is not worth another pass
 MAX_ENLARGEMENT = 2.0  # input pixels per pixel of the full photo; beyond, print only gets larger
@@ -155,7 +154,7 @@ class Search:
         """Pass over blank photos of the usual shapes, so that the engine is prepared for them."""
         if self._coarse_detector is not None:
             for width, height in ((4, 3), (3, 4)):
-                size = input_size(width, height, COARSE_SIDE_PX / 4, COARSE_STEP_PX)
+                size = input_size(width, height, COARSE_SIDE_PX / 4)
                 self._coarse_detector(np.zeros((height, width, 3), dtype=np.uint8), size)
 
     def _decode(self, data: bytes, reading: Reading, side: int, photo: Photo | None = None) -> Photo:
@@ -175,8 +174,7 @@ def look(detector: Detector, photo: Photo, window: Window, *, fine: bool) -> tup
     left, right = (round(side * across) for side in (window.left, window.right))
     top, bottom = (round(side * down) for side in (window.top, window.bottom))
     pixels = photo.pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
-    step = STRIDE if fine else COARSE_STEP_PX
-    size = input_size(window.right - window.left, window.bottom - window.top, window.px_per_full_px, step)
+    size = input_size(window.right - window.left, window.bottom - window.top, window.px_per_full_px)
     detection = detector(pixels, size)
     corner, full = np.array([left, top], dtype=np.float32), np.array([1 / across, 1 / down], dtype=np.float32)
     inner = np.array([window.left, window.top, photo.width - window.right, photo.height - window.bottom]) > 1
@@ -314,10 +312,10 @@ def combined(lines: Sequence[Line], found: Sequence[Line], window: Window) -> tu
             2 * part > area and found[index].sure and not any(found[index].cut) for index, part in shared.items()
         )
         inside = bool(((low + high >= 2 * np.array(window[:2])) & (low + high <= 2 * np.array(window[2:4]))).all())
-        flat = sum(part for index, part in shared.items() if 3 * found[index].sides[0] < 2 * line.sides[0])
-        if line.legible and not again and 2 * flat < area:
+        flat = {index for index in shared if 3 * found[index].sides[0] < 2 * line.sides[0]}
+        if line.legible and not again and 2 * sum(shared[index] for index in flat) < area:
             kept.append(line)
-            pieces |= {index for index, part in shared.items() if 2 * part > cv2.contourArea(found[index].polygon)}
+            pieces |= {i for i, part in shared.items() if 2 * part > cv2.contourArea(found[i].polygon)} - flat
         elif covered < area / (4 if line.small else 2) and (line.sure or not inside):  # small ones are found too large
             kept.append(line)
     new = [line for index, line in enumerate(found) if index not in pieces]

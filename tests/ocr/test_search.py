@@ -13,7 +13,7 @@ from ocr.search import SIDES_PX, Line, Search, Window, affordable, combined, for
 from ocr.types import DetectorOutput, Limits, Polygon, Reading, box
 from tests.fakes.detector import DarkIsText, InkIsEvidence, page
 
-COARSE = (576, 800, 3)  # of a photo of 4 x 3
+COARSE = (608, 800, 3)  # of a photo of 4 x 3
 
 
 def jpeg(pixels: NDArray[np.uint8]) -> bytes:
@@ -197,7 +197,7 @@ def test_where_another_detector_does_the_coarse_pass_the_own_one_sees_the_whole_
     assert len(found) == 1
     assert max(photo.pixels.shape) >= 2000
     assert area(*network.shapes) > 1900 * 1400  # in strips
-    assert [shape[:2] for shape in other.shapes] == [(576, 800), (800, 576), (576, 800), (576, 800)]
+    assert [shape[:2] for shape in other.shapes] == [(608, 800), (800, 608), (608, 800), (608, 800)]
     assert list(reading.seconds) == ["decode", "coarse", "detect"]
 
 
@@ -308,6 +308,11 @@ def test_a_legible_line_gives_way_to_a_tighter_one_that_no_edge_cuts_off() -> No
     assert combined([loose], [tight], WINDOW) == ([tight], [tight])
     cut = tight._replace(cut=(True, False, False, False))
     assert combined([loose], [cut], WINDOW) == ([loose], [])
+
+
+def test_a_large_region_does_not_hide_small_lines_inside_it() -> None:
+    block, inside = line(100, 100, 410, 134), [line(150, 120, 60, 12), line(150, 140, 60, 12)]
+    assert combined([block], inside, WINDOW) == ([block, *inside], inside)
 
 
 def test_a_longer_line_takes_the_place_of_its_part() -> None:
