@@ -4,15 +4,15 @@ from importlib.metadata import version
 
 import uvicorn.protocols.http.auto
 
-from api.connection_limits import BoundedProtocol
+from api.forgiving_protocol import ForgivingProtocol
 from logs import log
 
 WRITTEN_FOR = "0.54."
-"""Of these versions, BoundedProtocol overrides methods that are not documented."""
+"""Of these versions, api.connection_limits and api.forgiving_protocol override methods that are not documented."""
 
 
 def apply() -> None:
-    """Have uvicorn use BoundedProtocol, which it looks up by this name when a server starts."""
+    """Have uvicorn use ForgivingProtocol, which it looks up by this name when a server starts."""
     if not version("uvicorn").startswith(WRITTEN_FOR):
-        log.warning("api/connection_limits.py was written for uvicorn %sx, not %s", WRITTEN_FOR, version("uvicorn"))
-    uvicorn.protocols.http.auto.AutoHTTPProtocol = BoundedProtocol
+        log.warning("api/forgiving_protocol.py was written for uvicorn %sx, not %s", WRITTEN_FOR, version("uvicorn"))
+    uvicorn.protocols.http.auto.AutoHTTPProtocol = ForgivingProtocol

@@ -1,7 +1,6 @@
 """What a connection may send beside bodies, and how long it may take."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from unittest.mock import Mock
 
 import pytest
@@ -11,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from api.connection_limits import MAX_HEADER_BYTES, BoundedProtocol, Timings
+from tests.fakes.connections import served
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -32,37 +32,13 @@ class Impatient(BoundedProtocol):
     timings = Timings(header_timeout_s=HEADER_TIMEOUT_S)
 
 
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-def served(
-    app: App,
-    use: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-    protocol: type[BoundedProtocol] = Impatient,
-) -> None:
-    async def run() -> None:
-        server = uvicorn.Server(uvicorn.Config(app, http=protocol, port=0, lifespan="off", log_config=None))
-        serving = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(0.01)
-        reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
-        try:
-            await use(reader, writer)
-        finally:
-            server.should_exit = True
-            await serving
-            writer.close()
-
-    asyncio.run(asyncio.wait_for(run(), 20))
-
-
 @pytest.mark.parametrize("begun", [b"", b"G", WHOLE[:-2]])
 def test_a_request_that_is_not_completed_is_given_up(begun: bytes) -> None:
     async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(begun)
         assert await reader.read() == b""
 
-    served(quick, use)
+    served(quick, use, Impatient)
 
 
 def test_so_is_one_that_follows_another() -> None:
@@ -72,7 +48,7 @@ def test_so_is_one_that_follows_another() -> None:
         writer.write(b"GET ")
         assert await reader.read() == b""
 
-    served(quick, use)
+    served(quick, use, Impatient)
 
 
 def test_a_connection_that_waits_for_its_next_request_is_not_ended_by_that() -> None:
@@ -82,7 +58,7 @@ def test_a_connection_that_waits_for_its_next_request_is_not_ended_by_that() -> 
             assert b"200 OK" in await reader.readuntil(b"read")
             await asyncio.sleep(1.5 * HEADER_TIMEOUT_S)  # the limit for headers is not for this wait
 
-    served(quick, use)
+    served(quick, use, Impatient)
 
 
 def test_one_that_is_answered_late_is_answered_though_another_is_begun_behind_it() -> None:
@@ -92,7 +68,7 @@ def test_one_that_is_answered_late_is_answered_though_another_is_begun_behind_it
         writer.write(WHOLE[4:])
         assert b"200 OK" in await reader.readuntil(b"read")
 
-    served(slow, use)
+    served(slow, use, Impatient)
 
 
 def connected(transport: Mock) -> BoundedProtocol:

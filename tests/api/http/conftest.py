@@ -1,9 +1,11 @@
 """The service in this process, as MT Photos sees it, with the runner that reads colours."""
 
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from runners.registry import RUNNERS, RunnerEntry
@@ -29,3 +31,30 @@ def client(anonymous: TestClient) -> Iterator[TestClient]:
     anonymous.headers["api-key"] = KEY
     yield anonymous
     del anonymous.headers["api-key"]
+
+
+@pytest.fixture(scope="package")
+def address(anonymous: TestClient) -> Iterator[tuple[str, int]]:
+    """Where the same service answers on real connections."""
+    server = uvicorn.Server(uvicorn.Config(anonymous.app, host="127.0.0.1", port=0, lifespan="off", log_config=None))
+    assert anonymous.portal
+    serving = anonymous.portal.start_task_soon(server.serve)
+    while not server.started:
+        time.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()
+    server.should_exit = True
+    serving.result(30)
+
+
+@pytest.fixture
+def connect(address: tuple[str, int]) -> Iterator[Callable[[], socket.socket]]:
+    """A new connection to the service each time it is called."""
+    opened: list[socket.socket] = []
+
+    def open_connection() -> socket.socket:
+        opened.append(socket.create_connection(address, timeout=30))
+        return opened[-1]
+
+    yield open_connection
+    for connection in opened:
+        connection.close()

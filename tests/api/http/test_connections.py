@@ -1,0 +1,33 @@
+"""What client libraries do on a connection, on real ones."""
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from tests.fakes import runner as fakes
+from tests.fakes.project import KEY
+
+Connect = Callable[[], socket.socket]
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
+
+
+def upload(photo: bytes, headers: bytes = b"", version: bytes = b"1.1") -> bytes:
+    """A request that sends a photo to /ocr."""
+    body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + photo + b"\r\n--b--\r\n"
+    first = b"POST /ocr HTTP/" + version + b"\r\nHost: x\r\napi-key: " + KEY.encode()
+    form = b"\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n" % len(body)
+    return first + form + headers + b"\r\n" + body
+
+
+def receive(connection: socket.socket) -> bytes:
+    """All that comes until the service closes the connection."""
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.mark.parametrize("padding", [0, 3_000_000])
+def test_a_photo_that_is_sent_with_an_offer_of_http_2_is_read(connect: Connect, padding: int) -> None:
+    photo = fakes.photo((1, 2, 3)) + bytes(padding)  # Pillow does not mind what comes after the picture
+    connection = connect()
+    connection.sendall(upload(photo, OFFER) + upload(photo, b"Connection: close\r\n"))
+    assert receive(connection).count(b'"texts":["#010203"]') == 2
