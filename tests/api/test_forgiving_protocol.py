@@ -1,11 +1,13 @@
-"""Clients that do what HTTP allows and most do not."""
+"""Clients that do what HTTP allows and most do not: offer other protocols, close one direction of a connection."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import uvloop
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from api.forgiving_protocol import ForgivingProtocol
@@ -119,3 +121,183 @@ def test_what_is_wrong_without_an_offer_is_wrong_with_one(request_: bytes) -> No
         assert b"400 Bad Request" in answer or b"500 Internal" in answer
 
     served(echo, use, ForgivingProtocol)
+
+
+class Photos:
+    """An application that answers when it is let, unless its client is gone."""
+
+    def __init__(self) -> None:
+        self.taken, self.go, self.gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            self.gone.set()
+            return
+        self.taken.set()
+        hang_up = asyncio.create_task(self._wait_for_hang_up(receive))
+        await self.go.wait()
+        hang_up.cancel()
+        await JSONResponse(len(body), 203)(scope, receive, send)
+
+    async def _wait_for_hang_up(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.gone.set()
+
+
+@LOOPS
+@pytest.mark.parametrize("wait_s", [0, 0.5])
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+@pytest.mark.parametrize("size", [5, 1_000_000])
+def test_a_client_that_has_half_closed_gets_its_answer(
+    size: int, version: bytes, wait_s: float, new_loop: NewLoop
+) -> None:
+    app = Photos()
+
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = post(b"/", b"Content-Length: %d\r\n" % size, bytes(size))
+        writer.write(request.replace(b"HTTP/1.1", b"HTTP/" + version))
+        writer.write_eof()
+        await app.taken.wait()
+        await asyncio.sleep(wait_s)
+        assert not app.gone.is_set()
+        app.go.set()
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 203 Non-Authoritative Information\r\n")
+        assert answer.count(b"HTTP/1.1") == answer.count(b"connection: close\r\n") == 1
+        assert answer.endswith(b"\r\n\r\n%d" % size)
+
+    served(app, use, ForgivingProtocol, new_loop)
+
+
+@LOOPS
+def test_also_if_it_does_so_while_the_photo_is_read_or_after_several_requests(new_loop: NewLoop) -> None:
+    app = Photos()
+
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(post(b"/", b"Content-Length: 5\r\n", b"hello") * 3)
+        await app.taken.wait()
+        await asyncio.sleep(0.1)
+        writer.write_eof()
+        await asyncio.sleep(0.1)
+        app.go.set()
+        assert (await reader.read()).count(b"HTTP/1.1 203 ") == 3
+
+    served(app, use, ForgivingProtocol, new_loop)
+
+
+@LOOPS
+def test_also_in_the_middle_of_its_answer(new_loop: NewLoop) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"one"
+        begun.set()
+        await go.wait()
+        yield b"two"
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await StreamingResponse(slowly())({**scope, "asgi": {"spec_version": "2.4"}}, receive, send)
+
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(post(b"/", b"", b""))
+        await begun.wait()
+        writer.write_eof()
+        await asyncio.sleep(0.1)
+        go.set()
+        assert (await reader.read()).endswith(b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+
+    served(app, use, ForgivingProtocol, new_loop)
+
+
+def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+def abort(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+@LOOPS
+@pytest.mark.parametrize("leave", [close, abort])
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+@pytest.mark.parametrize("half_closed_s", [None, 0, 0.3])
+def test_a_client_that_has_left_is_gone(
+    leave: Callable[[asyncio.StreamWriter], None], version: bytes, half_closed_s: float | None, new_loop: NewLoop
+) -> None:
+    app = Photos()
+
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(post(b"/", b"Content-Length: 5\r\n", b"hello").replace(b"HTTP/1.1", b"HTTP/" + version))
+        await app.taken.wait()
+        if half_closed_s is not None:
+            writer.write_eof()
+            await asyncio.sleep(half_closed_s)
+        leave(writer)
+        await asyncio.wait_for(app.gone.wait(), 10)
+        app.go.set()
+
+    served(app, use, ForgivingProtocol, new_loop)
+
+
+@LOOPS
+@pytest.mark.parametrize("body", [b"", b"hell"])
+def test_so_is_one_that_half_closes_before_it_has_sent_all(body: bytes, new_loop: NewLoop) -> None:
+    app = Photos()
+
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(post(b"/", b"Content-Length: 5\r\n", body))
+        writer.write_eof()
+        await asyncio.wait_for(app.gone.wait(), 10)
+        assert await reader.read() == b""
+
+    served(app, use, ForgivingProtocol, new_loop)
+
+
+def test_a_connection_that_waits_for_its_next_request_ends_at_once() -> None:
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(post(b"/a?q=1", b"", b""))
+        await reader.readuntil(expected("/a", b""))
+        writer.write_eof()
+        assert await reader.read() == b""
+
+    served(echo, use, ForgivingProtocol)
+
+
+async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on what comes, and that nothing more comes, as a container's proxy does."""
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_so_is_one_that_has_left_behind_a_proxy_that_half_closes_for_it(leaves: bool) -> None:
+    app = Photos()
+
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def connected(theirs: asyncio.StreamReader, to_them: asyncio.StreamWriter) -> None:
+            await asyncio.gather(relay(theirs, writer), relay(reader, to_them))
+            writer.close()
+            to_them.close()
+
+        async with await asyncio.start_server(connected, "127.0.0.1", 0) as proxy:
+            answer, client = await asyncio.open_connection(*proxy.sockets[0].getsockname())
+            client.write(post(b"/", b"Content-Length: 5\r\n", b"hello"))
+            await app.taken.wait()
+            if leaves:
+                client.close()
+                await asyncio.wait_for(app.gone.wait(), 10)
+                app.go.set()
+            else:
+                client.write_eof()
+                app.go.set()
+                assert (await answer.read()).startswith(b"HTTP/1.1 203 ")
+                client.close()
+
+    served(app, use, ForgivingProtocol)

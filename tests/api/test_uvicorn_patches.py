@@ -8,12 +8,12 @@ from importlib.metadata import version
 import pytest
 import uvicorn
 from uvicorn.protocols.http import auto
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from api import uvicorn_patches
 from api.connection_limits import BoundedProtocol
-from api.forgiving_protocol import ForgivingProtocol
+from api.forgiving_protocol import ANSWER_START, ForgivingProtocol
 
 OVERRIDDEN = sorted(
     name
@@ -48,6 +48,10 @@ def test_uvicorn_has_everything_that_is_used() -> None:
         assert used <= set(dir(protocol))
 
     asyncio.run(look())
+
+
+def test_every_answer_begins_alike() -> None:
+    assert all(line.startswith(ANSWER_START) for line in STATUS_LINE.values())
 
 
 def test_another_version_is_named_in_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,14 +1,18 @@
 """What client libraries do on a connection, on real ones."""
 
+import re
 import socket
 from collections.abc import Callable
 
 import pytest
+from starlette.testclient import TestClient
 
 from tests.fakes import runner as fakes
 from tests.fakes.project import KEY
+from tests.fakes.waiting import wait_until
 
 Connect = Callable[[], socket.socket]
+REFUSED = r'mtphotos_ocr_photos_total{outcome="refused"} (\d+)'
 OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
 
 
@@ -31,3 +35,28 @@ def test_a_photo_that_is_sent_with_an_offer_of_http_2_is_read(connect: Connect, 
     connection = connect()
     connection.sendall(upload(photo, OFFER) + upload(photo, b"Connection: close\r\n"))
     assert receive(connection).count(b'"texts":["#010203"]') == 2
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_a_client_that_half_closes_when_it_has_sent_its_photo_gets_the_text(connect: Connect, version: bytes) -> None:
+    connection = connect()
+    connection.sendall(upload(fakes.photo(fakes.SLOW), version=version))
+    connection.shutdown(socket.SHUT_WR)
+    answer = receive(connection)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b'"texts":["#0000ff"]' in answer
+
+
+def test_the_photo_of_a_client_that_has_left_is_let_go(connect: Connect, client: TestClient) -> None:
+    def refused() -> bool:
+        return count < int(re.findall(REFUSED, client.get("/metrics").text)[0])
+
+    count = int(re.findall(REFUSED, client.get("/metrics").text)[0])
+    others = [connect() for _ in range(8)]  # so that it waits
+    for each in others:
+        each.sendall(upload(fakes.photo(fakes.SLOW), b"Connection: close\r\n"))
+    leaving = connect()
+    leaving.sendall(upload(fakes.photo((1, 2, 3))))
+    leaving.close()
+    wait_until(refused)
+    assert all(b'"texts":["#0000ff"]' in receive(each) for each in others)
