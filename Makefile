@@ -130,7 +130,8 @@ clean: ## remove the environments
 	rm -rf $(VENV) $(TEST_VENV) $(FUZZ_VENV) $(MMOCR_VENV) $(AIGES_VENV) $(LOCK_VENV)
 
 key: # a fresh one in .env, unless there is one there or in the environment
-	@test -n "$$API_AUTH_KEY" || grep -qs "^ *\(export \)\?API_AUTH_KEY *= *[\"']\?[^[:space:]\"']" .env || { umask 077; \
+	@printf %s "$$API_AUTH_KEY" | grep -q '[^[:space:]]' || \
+	grep -qs "^ *\(export \)\?API_AUTH_KEY *= *[\"']\?[[:space:]]*[^[:space:]\"']" .env || { umask 077; \
 	fresh=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(24))') && \
 	{ test -z "$$(tail -c 1 .env 2>/dev/null)" || echo; echo "API_AUTH_KEY=$$fresh"; } >>.env && chmod 600 .env; }
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, IPvAnyAddress, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 SECRETS_FOLDER = Path("/run/secrets")
 """Where containers find secrets, each in a file with the name of its setting, such as api_auth_key."""
@@ -45,9 +45,9 @@ class SettingsError(ValueError):
 
 
 class Settings(BaseSettings):
-    """A setting's environment variable has its name in upper case. An empty variable counts as not set."""
+    """A setting's environment variable has its name in upper case. A blank variable counts as not set."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
     api_auth_key: SecretStr | None = Field(None, description="the key that MT Photos sends; required")
     http_host: IPvAnyAddress = Field(
@@ -105,10 +105,25 @@ class Settings(BaseSettings):
     mmocr_rec_weights: Path | None = Field(None, description="checkpoint file of MMOCR's recognizer")
     log_format: Literal["text", "json"] = Field("text", description="`text` for people, `json` for machines")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Have blank variables hide nothing: of a key in .env, say."""
+        for source in (env_settings, dotenv_settings):
+            assert isinstance(source, EnvSettingsSource)  # noqa: S101 - says so to mypy
+            source.env_vars = {name: value for name, value in source.env_vars.items() if value and value.strip()}
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
+
     @field_validator("api_auth_key")
     @classmethod
     def _blank_is_none(cls, key: SecretStr | None) -> SecretStr | None:
-        stripped = key.get_secret_value().strip() if key else ""  # HTTP strips headers, so blanks could never match
+        stripped = key.get_secret_value().strip() if key else ""
         return SecretStr(stripped) if stripped else None
 
     @field_validator("ocr_device")

@@ -9,18 +9,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 PUBLIC_PATHS = frozenset({"/", "/livez", "/readyz"})
 """These answer without a key: the page, and the probes of the container's runtime."""
 
+KEPT = "surrogateescape"
+"""How bytes that are no UTF-8 get through decoding and encoding as they are."""
+
 
 class ApiKeyMiddleware:
     """Answers 401 to requests without the header `api-key: KEY` or `Authorization: Bearer KEY`.
 
-    MT Photos sends the first; Prometheus and BentoML's client can only send the second.
+    MT Photos sends the first; Prometheus and BentoML's client can only send the second. White space around a key, as
+    copying and pasting adds it, does not count.
     """
 
     def __init__(self, app: ASGIApp, key: str) -> None:
-        if not key:
+        if not key.strip():
             raise ValueError("an empty key would let everybody in")
         self._app = app
-        self._key = key.encode()
+        self._key = key.strip().encode(errors=KEPT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_request = scope["type"] in ("http", "websocket")
@@ -32,11 +36,16 @@ class ApiKeyMiddleware:
             await _unauthorized(scope, receive, send)
 
     def _holds_key(self, headers: Headers) -> bool:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        candidates = (headers.get("api-key", ""), token.strip() if scheme.lower() == "bearer" else "")
-        # Starlette decodes headers as Latin-1, which has a character for every byte
-        matches = [hmac.compare_digest(candidate.encode("latin-1"), self._key) for candidate in candidates]
+        scheme, _, token = _read(headers, "authorization").partition(" ")
+        candidates = (_read(headers, "api-key"), token.strip() if scheme.lower() == "bearer" else "")
+        matches = [hmac.compare_digest(candidate.encode(errors=KEPT), self._key) for candidate in candidates]
         return any(matches)
+
+
+def _read(headers: Headers, name: str) -> str:
+    """A header's text without white space around it; that of UTF-8 too, such as a no-break space."""
+    # Starlette decodes headers as Latin-1, which has a character for every byte
+    return headers.get(name, "").encode("latin-1").decode(errors=KEPT).strip()
 
 
 _unauthorized = JSONResponse(

@@ -48,7 +48,7 @@ def test_the_cpu_limit_of_a_container_counts(
     assert settings.count_usable_cores(tmp_path) == cores
 
 
-@pytest.mark.parametrize("key", ["", "   ", None])
+@pytest.mark.parametrize("key", ["", "   ", "\t\n", "\u3000", None])
 def test_an_empty_key_is_no_key(monkeypatch: pytest.MonkeyPatch, key: str | None) -> None:
     monkeypatch.delenv("API_AUTH_KEY")
     if key is not None:
@@ -65,6 +65,24 @@ def test_a_secret_is_a_file_and_a_variable_wins_over_it(tmp_path: Path, monkeypa
     assert key_of(settings.load()) == "from-the-file"
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\t", "\u3000"])
+def test_a_blank_key_hides_none_that_is_elsewhere(blank: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "SECRETS_FOLDER", tmp_path)
+    (tmp_path / "api_auth_key").write_text("  from-the-secret\t\n", "utf-8")
+    monkeypatch.setenv("API_AUTH_KEY", blank)
+    Path(".env").write_text(f'API_AUTH_KEY="{blank}"\n', "utf-8")
+    assert key_of(settings.load()) == "from-the-secret"
+    Path(".env").write_text('API_AUTH_KEY=" from-the-file\u3000"\n', "utf-8")
+    assert key_of(settings.load()) == "from-the-file"
+
+
+@pytest.mark.parametrize("written", ["= abc ", "=' abc '", '="\tabc\xa0"', " = abc\t", "=abc \r"])
+def test_blanks_around_a_key_in_the_file_do_not_count(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("API_AUTH_KEY")
+    Path(".env").write_text(f"API_AUTH_KEY{written}\n", "utf-8", newline="")
+    assert key_of(settings.load()) == "abc"
+
+
 def test_a_file_that_is_not_readable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(_secrets_dir: Path | None) -> settings.Settings:
         raise PermissionError(13, "Permission denied", "/run/secrets/api_auth_key")
@@ -74,8 +92,9 @@ def test_a_file_that_is_not_readable_is_named(monkeypatch: pytest.MonkeyPatch) -
         settings.load()
 
 
-def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OCR_MAX_SIDE", "")
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_variable_counts_as_not_set(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCR_MAX_SIDE", blank)
     assert settings.load().ocr_max_side == 2000
 
 
@@ -123,7 +142,7 @@ def test_the_key_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_blanks_around_a_key_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("API_AUTH_KEY", " abc ")  # HTTP strips headers: it could never match
+    monkeypatch.setenv("API_AUTH_KEY", " abc\u3000")
     key = settings.load().api_auth_key
     assert key
     assert key.get_secret_value() == "abc"
@@ -167,8 +186,9 @@ def test_bentomls_command_line_overrides_host_and_port(monkeypatch: pytest.Monke
             settings.load().check()
 
 
-def test_without_a_key_nothing_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("API_AUTH_KEY", "")
+@pytest.mark.parametrize("blank", ["", "  ", "\t"])
+def test_without_a_key_nothing_is_served(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_AUTH_KEY", blank)
     with pytest.raises(settings.SettingsError, match="set API_AUTH_KEY"):
         settings.load().check()
 
@@ -281,7 +301,10 @@ def test_make_writes_a_fresh_key_that_only_the_owner_can_read(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     "existing",
-    ["", "API_AUTH_KEY=\n", "API_AUTH_KEY=''\n", "API_AUTH_KEY=\r\n", "# API_AUTH_KEY=old\nHTTP_PORT=8060"],
+    [
+        *("", "API_AUTH_KEY=\n", "API_AUTH_KEY=''\n", "API_AUTH_KEY=\r\n", "# API_AUTH_KEY=old\nHTTP_PORT=8060"),
+        *("API_AUTH_KEY=  \n", 'API_AUTH_KEY="  "\n', "API_AUTH_KEY='\t'\n"),
+    ],
 )
 def test_make_adds_a_key_to_a_file_without_one_and_keeps_one_that_is_there(tmp_path: Path, existing: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "API_AUTH_KEY"}
@@ -299,6 +322,27 @@ def test_make_adds_a_key_to_a_file_without_one_and_keeps_one_that_is_there(tmp_p
     assert len(added) > len("API_AUTH_KEY=") + 30
     assert stat.S_IMODE(file_.stat().st_mode) == 0o600
     assert len(once) > len(existing) + 40
+
+
+@pytest.mark.parametrize(
+    ("variable", "existing", "adds"),
+    [
+        ("", 'API_AUTH_KEY=" mine "\n', False),
+        ("", "API_AUTH_KEY=  mine\n", False),
+        (" mine ", "", False),
+        ("  ", "", True),
+        ("\t\n", "API_AUTH_KEY=' mine'\n", False),
+    ],
+)
+def test_make_takes_blanks_around_a_key_as_the_service_does(
+    tmp_path: Path, variable: str, existing: str, adds: bool
+) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    file_ = tmp_path / ".env"
+    file_.write_text(existing, "utf-8")
+    command = ["make", "-s", "key", f"PYTHON={sys.executable}"]
+    subprocess.run(command, cwd=tmp_path, env=os.environ | {"API_AUTH_KEY": variable}, check=True)
+    assert (file_.read_text("utf-8") != existing) == adds
 
 
 @pytest.mark.parametrize(

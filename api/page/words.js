@@ -42,8 +42,8 @@ const WORDS = {
     "只保存在当前标签页中，关闭后即清除。",
   ],
   keyWrong: [
-    "This key is not the right one. Copy the value of API_AUTH_KEY again, without spaces or quotes around it; after a change of the key, restart the service.",
-    "密钥不对。请重新复制 API_AUTH_KEY 的值，前后不要带空格或引号；修改密钥后需要重新启动服务。",
+    "This key is not the right one. Copy the value of API_AUTH_KEY again, without quotes around it; after a change of the key, restart the service.",
+    "密钥不对。请重新复制 API_AUTH_KEY 的值，前后不要带引号；修改密钥后需要重新启动服务。",
   ],
   keyFits: ["The key is right.", "密钥正确。"],
   keyForget: ["Forget it", "清除密钥"],

@@ -16,10 +16,10 @@ REFUSED = r'mtphotos_ocr_photos_total{outcome="refused"} (\d+)'
 OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
 
 
-def upload(photo: bytes, headers: bytes = b"", version: bytes = b"1.1") -> bytes:
+def upload(photo: bytes, headers: bytes = b"", version: bytes = b"1.1", key: bytes = KEY.encode()) -> bytes:
     """A request that sends a photo to /ocr."""
     body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + photo + b"\r\n--b--\r\n"
-    first = b"POST /ocr HTTP/" + version + b"\r\nHost: x\r\napi-key: " + KEY.encode()
+    first = b"POST /ocr HTTP/" + version + b"\r\nHost: x\r\napi-key: " + key
     form = b"\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n" % len(body)
     return first + form + headers + b"\r\n" + body
 
@@ -60,3 +60,10 @@ def test_the_photo_of_a_client_that_has_left_is_let_go(connect: Connect, client:
     leaving.close()
     wait_until(refused)
     assert all(b'"texts":["#0000ff"]' in receive(each) for each in others)
+
+
+@pytest.mark.parametrize("key", [b"  " + KEY.encode(), KEY.encode() + b" \t ", b"\t" + KEY.encode() + b"\xe3\x80\x80"])
+def test_white_space_around_the_key_does_not_count(connect: Connect, key: bytes) -> None:
+    connection = connect()
+    connection.sendall(upload(fakes.photo((1, 2, 3)), b"Connection: close\r\n", key=key))
+    assert b'"texts":["#010203"]' in receive(connection)
