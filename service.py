@@ -17,6 +17,7 @@ from api import bentoml_patches, metrics, openapi, page, schemas, uvicorn_patche
 from api.access_log import AccessLog
 from api.errors import ErrorsAsJson, answer_errors
 from api.graceful_shutdown import GracefulShutdown
+from api.request_line import PlainPaths
 from api.uploads import wait_while_connected
 from auth import ApiKeyMiddleware
 from ocr.errors import RunnerUnavailable
@@ -135,6 +136,7 @@ class OcrService:
 for middleware, arguments in [  # the first is the outermost
     (AccessLog, {}),
     (ErrorsAsJson, {}),
+    (PlainPaths, {}),
     (ApiKeyMiddleware, {"key": SETTINGS.api_auth_key.get_secret_value() if SETTINGS.api_auth_key else ""}),
 ]:
     OcrService.add_asgi_middleware(middleware, **arguments)  # type: ignore[attr-defined] # the decorator's type

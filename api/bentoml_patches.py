@@ -12,15 +12,13 @@ from logs import log
 
 WRITTEN_FOR = "1.4."
 
-PATHS = frozenset(openapi.describe("")["paths"])
-
 
 class KnownPaths(instruments.RunnerTrafficMetricsMiddleware):
     """BentoML's count of requests by path, only for paths that exist: anyone can request others, without a key."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count a request, or only pass it on."""
-        await (super().__call__ if scope.get("path") in PATHS else self.app)(scope, receive, send)
+        await (super().__call__ if scope.get("path") in openapi.PATHS else self.app)(scope, receive, send)
 
 
 def apply() -> None:

@@ -121,3 +121,7 @@ def _describe_error(status: int) -> dict[str, Any]:
 def _describe_response(description: str, media: str, model: str | None = None) -> dict[str, Any]:
     schema = {"$ref": REFERENCE.format(model=model)} if model else {"type": "string"}
     return {"description": description, "content": {media: {"schema": schema}}}
+
+
+PATHS = frozenset({*describe("")["paths"], "/docs.json"})
+"""The addresses that the service answers at."""

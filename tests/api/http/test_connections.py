@@ -16,10 +16,12 @@ REFUSED = r'mtphotos_ocr_photos_total{outcome="refused"} (\d+)'
 OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
 
 
-def upload(photo: bytes, headers: bytes = b"", version: bytes = b"1.1", key: bytes = KEY.encode()) -> bytes:
+def upload(
+    photo: bytes, headers: bytes = b"", version: bytes = b"1.1", key: bytes = KEY.encode(), path: bytes = b"/ocr"
+) -> bytes:
     """A request that sends a photo to /ocr."""
     body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + photo + b"\r\n--b--\r\n"
-    first = b"POST /ocr HTTP/" + version + b"\r\nHost: x\r\napi-key: " + key
+    first = b"POST " + path + b" HTTP/" + version + b"\r\nHost: x\r\napi-key: " + key
     form = b"\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n" % len(body)
     return first + form + headers + b"\r\n" + body
 
@@ -67,3 +69,26 @@ def test_white_space_around_the_key_does_not_count(connect: Connect, key: bytes)
     connection = connect()
     connection.sendall(upload(fakes.photo((1, 2, 3)), b"Connection: close\r\n", key=key))
     assert b'"texts":["#010203"]' in receive(connection)
+
+
+PATHS = [b"//ocr", b"///ocr", b"/ocr/", b"/%2focr", b"/%2Focr", b"/ocr%2f", b"http://x//ocr", b"/%6fcr", b"//ocr?a=//b"]
+TRICKS = [
+    b"/./ocr",
+    b"/livez/../ocr",
+    b"/livez/..//ocr",
+    b"//livez//..//ocr",
+    b"/livez/%2e%2e/ocr",
+    b"/;/ocr",
+    b"/\\ocr",
+]
+
+
+@pytest.mark.parametrize("path", [*PATHS, *TRICKS])
+@pytest.mark.parametrize("key", [b"", b"wrong", KEY.encode()])
+def test_no_way_of_writing_a_path_gets_round_the_key(connect: Connect, path: bytes, key: bytes) -> None:
+    connection = connect()
+    connection.sendall(upload(fakes.photo((1, 2, 3)), b"Connection: close\r\n", key=key, path=path))
+    answer = receive(connection)
+    status = b"401" if key != KEY.encode() else b"200" if path in PATHS else b"404"
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert (b"#010203" in answer) == (status == b"200")

@@ -3,6 +3,7 @@
 import pytest
 from starlette.testclient import TestClient
 
+from tests.fakes import runner as fakes
 from tests.fakes.project import KEY
 
 OPEN = [("GET", "/"), ("GET", "/livez"), ("GET", "/readyz")]
@@ -19,7 +20,11 @@ CLOSED = [
     ("GET", "/ocr"),
     ("GET", "/nowhere"),
     ("OPTIONS", "/ocr"),
+    ("HEAD", "/metrics"),
+    ("POST", "/OCR"),
 ]
+SLASHES = ["/{path}", "///{path}", "{path}/", "{path}///", "//{path}//", "/%2f{path}", "{path}%2F"]
+"""Around a path that begins with one."""
 WRONG = [None, "", "wrong", KEY[:-1], KEY.upper()]
 
 
@@ -36,7 +41,7 @@ def test_closed_routes_refuse_a_wrong_key(anonymous: TestClient, method: str, pa
     headers = {} if key is None else {"api-key": key, "authorization": f"Bearer {key}"}
     answer = anonymous.request(method, path, headers=headers)
     assert answer.status_code == 401
-    assert answer.json()["detail"].startswith("Invalid API key")
+    assert method == "HEAD" or answer.json()["detail"].startswith("Invalid API key")
     assert KEY not in answer.text
 
 
@@ -48,6 +53,18 @@ def test_closed_routes_open_with_the_key(
     status = anonymous.request(method, path, headers=headers).status_code
     assert status != 401
     assert status < 500
+
+
+@pytest.mark.parametrize("form", SLASHES)
+@pytest.mark.parametrize(("method", "path"), [*OPEN, *CLOSED[:4], ("GET", "/metrics"), ("GET", "/docs.json")])
+def test_slashes_too_many_change_nothing(anonymous: TestClient, form: str, method: str, path: str) -> None:
+    address = "http://testserver" + form.format(path=path)
+    files = {"file": fakes.photo((1, 2, 3))} if path == "/ocr" else None
+    opened = anonymous.request(method, address, headers={"api-key": KEY}, files=files, follow_redirects=False)
+    assert opened.status_code == 200
+    for headers in ({}, {"api-key": "wrong"}):
+        closed = anonymous.request(method, address, headers=headers, files=files, follow_redirects=False)
+        assert closed.status_code == (200 if (method, path) in OPEN else 401)
 
 
 def test_the_key_is_in_no_metric_and_no_description(client: TestClient) -> None:
