@@ -17,7 +17,7 @@ from api import bentoml_patches, metrics, openapi, page, schemas, uvicorn_patche
 from api.access_log import AccessLog
 from api.errors import ErrorsAsJson, answer_errors
 from api.graceful_shutdown import GracefulShutdown
-from api.request_line import PlainPaths
+from api.request_line import AllowedMethods, PlainPaths
 from api.uploads import wait_while_connected
 from auth import ApiKeyMiddleware
 from ocr.errors import RunnerUnavailable
@@ -45,6 +45,14 @@ async def show_page(_: Request) -> Response:
     return bentoml.get_current_service().render_page()
 
 
+async def show_icon(_: Request) -> Response:
+    """The page's icon."""
+    return page.render_icon()
+
+
+PAGES = [Route("/", show_page), Route("/favicon.ico", show_icon), Route("/docs.json", show_description)]
+
+
 @bentoml.service(
     name="mtphotos-ocr",
     http={"host": str(SETTINGS.http_host), "port": SETTINGS.http_port},
@@ -52,7 +60,7 @@ async def show_page(_: Request) -> Response:
     logging={"access": {"enabled": False}},  # AccessLog writes the line
     envs=[{"name": name, "value": value} for name, value in ALLOCATOR.items()],
 )
-@bentoml.asgi_app(Starlette(routes=[Route("/", show_page), Route("/docs.json", show_description)]), path="/")
+@bentoml.asgi_app(Starlette(routes=PAGES), path="/")
 class OcrService:
     """Reads the text in photos, for MT Photos."""
 
@@ -138,5 +146,6 @@ for middleware, arguments in [  # the first is the outermost
     (ErrorsAsJson, {}),
     (PlainPaths, {}),
     (ApiKeyMiddleware, {"key": SETTINGS.api_auth_key.get_secret_value() if SETTINGS.api_auth_key else ""}),
+    (AllowedMethods, {}),
 ]:
     OcrService.add_asgi_middleware(middleware, **arguments)  # type: ignore[attr-defined] # the decorator's type

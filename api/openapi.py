@@ -48,6 +48,7 @@ def describe(version: str) -> dict[str, Any]:
             "/restart": restart,
             "/restart_v2": restart,
             "/": {"get": _describe_open("A page to try the service, and to see how it is doing", "text/html")},
+            "/favicon.ico": {"get": _describe_open("The page's icon", "image/svg+xml")},
             "/livez": {"get": _describe_open("Whether the service is alive")},
             "/readyz": {"get": _describe_open("Whether the service can read", unready=True)},
             "/metrics": {"get": _describe_closed("Metrics in Prometheus' text format")},

@@ -6,8 +6,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-PUBLIC_PATHS = frozenset({"/", "/livez", "/readyz"})
-"""These answer without a key: the page, and the probes of the container's runtime."""
+PUBLIC_PATHS = frozenset({"/", "/favicon.ico", "/livez", "/readyz"})
+"""These answer without a key: the page and its icon, and the probes of the container's runtime."""
 
 KEPT = "surrogateescape"
 """How bytes that are no UTF-8 get through decoding and encoding as they are."""

@@ -21,6 +21,7 @@ def _hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
+ICON = _read_text("icon.svg").strip()
 STYLE = _read_text("page.css")
 SCRIPT = "\n".join(map(_read_text, SCRIPTS))
 DOCUMENT = Template(_read_text("index.html"))
@@ -30,7 +31,7 @@ HEADERS = {
             "default-src 'none'",
             f"script-src {_hash(SCRIPT)}",
             f"style-src {_hash(STYLE)}",
-            "img-src blob:",  # the photos, which the browser already has
+            "img-src 'self' blob:",  # the icon; the photos, which the browser already has
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
@@ -49,4 +50,14 @@ def render(*, version: str, runner: str, model: str) -> Response:
     """The page of a service of this version that reads with this runner and model."""
     about = {"version": version, "runner": runner, "model": model}
     escaped = {name: escape(value) for name, value in about.items()}
-    return HTMLResponse(DOCUMENT.substitute(escaped, style=STYLE, script=SCRIPT), headers=HEADERS)
+    return HTMLResponse(DOCUMENT.substitute(escaped, icon=ICON, style=STYLE, script=SCRIPT), headers=HEADERS)
+
+
+def render_icon() -> Response:
+    """The page's icon, which browsers ask for without a key."""
+    headers = {
+        "content-security-policy": "default-src 'none'",
+        "x-content-type-options": "nosniff",
+        "cache-control": "max-age=86400",  # seconds
+    }
+    return Response(ICON, media_type="image/svg+xml", headers=headers)

@@ -74,7 +74,7 @@ def test_the_key_in_another_scheme_is_refused() -> None:
     assert answer("/ocr", (b"authorization", b"Basic " + KEY.encode()))["status"] == REFUSED
 
 
-@pytest.mark.parametrize("path", ["/", "/livez", "/readyz"])
+@pytest.mark.parametrize("path", ["/", "/favicon.ico", "/livez", "/readyz"])
 def test_the_page_and_the_probes_need_no_key(path: str) -> None:
     assert answer(path)["status"] == OK
 

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 from tests.fakes import runner as fakes
 from tests.fakes.project import KEY
 
-OPEN = [("GET", "/"), ("GET", "/livez"), ("GET", "/readyz")]
+OPEN = [("GET", "/"), ("GET", "/livez"), ("GET", "/readyz"), ("GET", "/favicon.ico")]
 CLOSED = [
     ("POST", "/check"),
     ("POST", "/ocr"),

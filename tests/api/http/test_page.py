@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from hashlib import sha256
+from xml.etree import ElementTree as ET
 
 import pytest
 from starlette.testclient import TestClient
@@ -36,11 +37,20 @@ def test_only_its_own_script_and_style_may_run(anonymous: TestClient) -> None:
         assert policy[directive] == f"'sha256-{b64encode(sha256(content.encode()).digest()).decode()}'"
     assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == policy["frame-ancestors"] == "'none'"
     assert policy["connect-src"] == "'self'"
-    assert policy["img-src"] == "blob:"
+    assert policy["img-src"] == "'self' blob:"
     assert (policy["require-trusted-types-for"], policy["trusted-types"]) == ("'script'", "'none'")
     assert page.headers["x-content-type-options"] == "nosniff"
     assert page.headers["referrer-policy"] == "no-referrer"
     assert page.headers["cache-control"] == "no-store"
+
+
+def test_its_icon_opens_without_a_key_and_is_the_one_on_the_page(anonymous: TestClient) -> None:
+    icon = anonymous.get("/favicon.ico")
+    assert icon.status_code == 200
+    assert icon.headers["content-type"].startswith("image/svg+xml")
+    assert "max-age" in icon.headers["cache-control"]
+    assert icon.text in anonymous.get("/").text
+    assert ET.fromstring(icon.text).tag == "{http://www.w3.org/2000/svg}svg"
 
 
 def test_what_the_service_tells_of_itself_is_escaped() -> None:
