@@ -132,11 +132,20 @@ class WorkerClient:
             raise UnreadablePhoto("reading this photo crashed the reader or took all memory, twice") from None
 
     async def _attempt(self, photo: bytes, *, alone: bool = False) -> Reading:
-        """Read a photo once; its slot is given back when the worker is done with it, not when the caller leaves."""
-        attempt = self._keep(asyncio.create_task(self._supervisor.read(photo)))
+        """Read a photo once; its slot is given back when the worker is done with it, not when the caller leaves.
+
+        Unless the worker has not got it yet: another one may be starting, after this photo or its neighbour had the
+        last one killed.
+        """
+        begun = asyncio.Event()
+        attempt = self._keep(asyncio.create_task(self._supervisor.read(photo, begun)))
         attempt.add_done_callback(lambda _: self._slots.give_back(alone=alone))
         try:
             return await asyncio.shield(attempt)
+        except asyncio.CancelledError:
+            if not begun.is_set():
+                attempt.cancel()
+            raise
         finally:
             del attempt  # its exception knows this frame: the photo would be kept until the next garbage collection
 

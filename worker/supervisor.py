@@ -93,8 +93,8 @@ class Supervisor:
         """Whether the next photo would be taken at once: by the worker, or by one that would be started for it."""
         return self.worker is not None or not (self._problem or self._backoff.left_s)
 
-    async def read(self, file: bytes) -> Reading:
-        """Read a photo in the worker, or in a new one if there is none.
+    async def read(self, file: bytes, begun: asyncio.Event) -> Reading:
+        """Read a photo in the worker, or in a new one if there is none; `begun` is set when it gets the photo.
 
         Raises:
             UnreadablePhoto, ReadingFailed: as the runner said.
@@ -104,7 +104,9 @@ class Supervisor:
         """
         self.in_flight += 1
         try:
-            return await self._read(file, await self.get_worker())
+            worker = await self.get_worker()
+            begun.set()
+            return await self._read(file, worker)
         finally:
             self.in_flight -= 1
             self._idle_release.restart_clock()

@@ -378,3 +378,34 @@ def test_a_suspect_whose_caller_has_left_is_not_read_again(options: Options) -> 
         assert client.state().restarts["died"] == 1
 
     with_client(options, use)
+
+
+def test_nor_is_one_whose_caller_leaves_once_the_worker_was_killed_for_time(
+    options: Options, log: pytest.LogCaptureFixture
+) -> None:
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        workers()[0].suspend()
+        slow = asyncio.create_task(client.read(fakes.photo((1, 2, 3))))
+        await until(lambda: client.state().reading == 1)
+        await asyncio.sleep(0.5)
+        beside = asyncio.create_task(client.read(fakes.photo((4, 5, 6))))
+        with pytest.raises(ReadingTimedOut):
+            await slow
+        await until(lambda: "reading it again" in log.text and client.state().reading == 1)
+        beside.cancel()  # while it waits for another worker
+        await until(lambda: client.state().reading == 0)
+        assert client.state().waiting == 0
+
+    with_client(options, use, limits=WorkerLimits(2, 0.5), timings=Timings(pauses_s=(60,)))
+
+
+def test_nor_is_any_whose_caller_leaves_while_the_model_is_loaded(options: Options) -> None:
+    async def use(client: WorkerClient) -> None:
+        for _ in range(3):  # there is one slot
+            photo = asyncio.create_task(client.read(fakes.photo((1, 2, 3))))
+            await until(lambda: client.state().reading == 1)
+            photo.cancel()
+            await until(lambda: client.state().reading == 0)
+
+    with_client(options, use, "endless", limits=WorkerLimits(1, 30))
