@@ -4,16 +4,16 @@ import io
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
 from cv2.typing import MatLike
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, ImageStat, UnidentifiedImageError
 
 from ocr import formats
+from ocr.animations import choose_frame
 from ocr.errors import UnreadablePhoto
+from ocr.tiffs import Numbers, decode_numbers, stretch
 from ocr.types import Pixels
 
 DRAFTED = {"JPEG", "MPO"}
@@ -69,7 +69,7 @@ class Photo:
 
 
 def decode(data: bytes, *, needed_side: int, max_pixels: int, undrafted_side: int = 0) -> Photo:
-    """Decode the first frame of `data`, turned upright as its EXIF orientation says.
+    """Decode the first frame of `data` in which something can be seen, turned upright as its EXIF orientation says.
 
     A picture is reduced to 1/2, 1/4 or 1/8 of its size (JPEG; others to any 1/n) as long as its longer
     side stays at or above `needed_side` pixels: a JPEG at once from its DCT coefficients. Other formats
@@ -90,7 +90,10 @@ def decode(data: bytes, *, needed_side: int, max_pixels: int, undrafted_side: in
     except (UnreadablePhoto, MemoryError):
         raise
     except UnidentifiedImageError:
-        raise UnreadablePhoto(formats.explain_refusal(data)) from None
+        numbers = Numbers.find(data)
+        if numbers is None:
+            raise UnreadablePhoto(formats.explain_refusal(data)) from None
+        return _from_numbers(numbers, data, max(needed_side, undrafted_side), max_pixels)
     except Exception as error:  # Pillow's decoders raise nearly anything on broken input
         part = _what_is_there(data, needed_side, max_pixels, undrafted_side)
         if part is None:
@@ -120,16 +123,29 @@ def _opened(data: bytes, needed_side: int, max_pixels: int, undrafted_side: int)
         return _photo(image, data, needed_side, max_pixels)
 
 
-def _photo(image: Image.Image, data: bytes, needed_side: int, max_pixels: int) -> Photo:
-    width, height = image.size
-    most = max_pixels / formats.weigh_pixel(image)
+def _check_size(width: int, height: int, most: float, kind: str | None) -> None:
     if width * height > most:
         problem = f"the picture has {width} x {height} pixels; up to {most / 1e6:g} megapixels are read"
-        raise UnreadablePhoto(f"{problem} from a {image.format} file (OCR_MAX_MEGAPIXELS)")
+        raise UnreadablePhoto(f"{problem} from a {kind} file (OCR_MAX_MEGAPIXELS)")
+
+
+def _from_numbers(numbers: Numbers, data: bytes, needed_side: int, max_pixels: int) -> Photo:
+    _check_size(numbers.width, numbers.height, max_pixels / numbers.weight, "TIFF")
+    try:
+        pixels, width, height = decode_numbers(data, needed_side)
+    except ValueError as error:
+        raise UnreadablePhoto(f"the picture is broken: {error}") from error
+    return Photo(pixels, width, height, lossless=True)
+
+
+def _photo(image: Image.Image, data: bytes, needed_side: int, max_pixels: int) -> Photo:
+    width, height = image.size
+    _check_size(width, height, max_pixels / formats.weigh_pixel(image), image.format)
     pixels = _jpeg(image, data, needed_side)
     if pixels is None:
         pixels = _any(image, needed_side)
     orientation = _orientation(image)
+    pixels = choose_frame(image, pixels, lambda frame: _any(frame, needed_side))
     if orientation in UPRIGHT:
         pixels = UPRIGHT[orientation](pixels).astype(np.uint8, copy=False)
         if orientation >= 5:  # these lay on their side
@@ -180,7 +196,7 @@ def _plainly(image: Image.Image) -> Callable[[Image.Image], Pixels]:
     """How `image`, and any part of it, becomes 8-bit BGR without transparency."""
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         low, high = _range(image)
-        return lambda part: _bgr(Image.fromarray(_stretched(np.asarray(part), low, high)))
+        return lambda part: _bgr(Image.fromarray(stretch(np.asarray(part), low, high)))
     if image.has_transparency_data:
         sample = image.resize((min(image.width, SAMPLE), min(image.height, SAMPLE)), Image.Resampling.NEAREST)
         ground = _contrasting(sample.convert("RGBA"))
@@ -199,13 +215,6 @@ def _range(image: Image.Image) -> tuple[float, float]:
     numbers = (values[np.isfinite(values)] for values in map(np.asarray, bands))
     ends = [(float(each.min()), float(each.max())) for each in numbers if each.size]
     return min((low for low, _ in ends), default=0), max((high for _, high in ends), default=0)
-
-
-def _stretched(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    """Grey levels between `low` and `high`, as 0-255."""
-    finite = np.nan_to_num(values.astype(np.float64), nan=low).clip(low, high)
-    grey: NDArray[np.uint8] = ((finite - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
-    return grey
 
 
 def _contrasting(sample: Image.Image) -> str:

@@ -5,9 +5,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ocr.formats import FORMATS, extract_preview, ignore_metadata_warnings, weigh_pixel
+from ocr.tiffs import Numbers
 
 
 class PixelBudget:
@@ -43,5 +44,8 @@ def weigh_pixels(photo: bytes) -> int:
         raw = extract_preview(photo)
         with ignore_metadata_warnings(), Image.open(io.BytesIO(raw.jpeg if raw else photo), formats=FORMATS) as image:
             return image.width * image.height * weigh_pixel(image)
+    except UnidentifiedImageError:
+        numbers = Numbers.find(photo)
+        return numbers.width * numbers.height * numbers.weight if numbers else 0
     except Exception:  # noqa: BLE001 - the runner hits the same error and reports it
         return 0

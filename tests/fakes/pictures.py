@@ -3,9 +3,11 @@
 import io
 import struct
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pillow_heif
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
 TYPES = {1: "B", 2: "s", 3: "H", 4: "I"}
@@ -68,6 +70,34 @@ def motion_photo(image: Image.Image) -> bytes:
 def profile() -> bytes:
     """An ICC profile."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def tiff(numbers: NDArray[Any], *, orientation: int = 1, planes: bool = False) -> bytes:
+    """A TIFF of numbers of any kind, in one piece, or in one for each plane."""
+    height, width, samples = numbers.shape
+    kind = {"u": 1, "i": 2, "f": 3}[numbers.dtype.kind]
+    pixels = (np.moveaxis(numbers, 2, 0) if planes else numbers).tobytes()
+    pieces = samples if planes else 1
+
+    def directory(pixels_at: int) -> bytes:
+        tags: Mapping[int, tuple[int, list[int] | bytes]] = {
+            256: (4, [width]),
+            257: (4, [height]),
+            258: (3, [8 * numbers.itemsize] * samples),
+            259: (3, [1]),
+            262: (3, [2 if samples >= 3 else 1]),
+            273: (4, [pixels_at + piece * len(pixels) // pieces for piece in range(pieces)]),
+            274: (3, [orientation]),
+            277: (3, [samples]),
+            278: (4, [height]),
+            279: (4, [len(pixels) // pieces] * pieces),
+            284: (3, [1 + planes]),
+            **({338: (3, [2])} if samples == 4 else {}),
+            339: (3, [kind] * samples),
+        }
+        return _directory(tags, 8)
+
+    return b"II*\0" + struct.pack("<I", 8) + directory(8 + len(directory(0))) + pixels
 
 
 def raw(image: Image.Image, orientation: int = 1) -> bytes:
