@@ -102,7 +102,7 @@ screenshots: $(TEST_VENV)/test.installed ## the pictures of the page in README (
 lock: $(LOCK_VENV)/tools.installed ## pin the newest packages that fit in requirements/
 	for target in $(TARGETS); do $(COMPILE) --extra $$target -o requirements/$$target.txt || exit; done
 	for group in test fuzz; do $(COMPILE) --extra openvino --extra onnx --group $$group -o requirements/$$group.txt || exit; done
-	printf "%s; sys_platform == 'never'\n" bentoml starlette prometheus-client uvicorn click httptools uvloop | \
+	printf "%s; sys_platform == 'never'\n" bentoml starlette prometheus-client uvicorn click httpx httptools uvloop | \
 	$(subst --universal,--python-platform linux,$(COMPILE)) --extra openvino --extra onnx --override /dev/stdin -o requirements/ase.txt
 	$(MAKE) platforms
 

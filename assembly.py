@@ -2,6 +2,7 @@
 
 import sys
 
+from api.clip_proxy import ClipLimits, ClipProxy, ClipService
 from api.uploads import UploadBudget
 from options import make_options
 from runners.registry import find_candidates
@@ -39,4 +40,13 @@ def make_upload_budget(settings: Settings) -> UploadBudget:
     return UploadBudget(
         max_photos=settings.ocr_queue + settings.ocr_parallel,
         max_bytes=settings.ocr_max_upload_mb * 10**6,
+    )
+
+
+def make_clip_proxy(settings: Settings) -> ClipProxy:
+    """The way to the service that does CLIP search, if there is one."""
+    key = settings.clip_api_key or settings.api_auth_key
+    return ClipProxy(
+        ClipService(settings.clip_api_url, key.get_secret_value() if key else "", settings.clip_pass_restart),
+        ClipLimits(settings.ocr_queue, settings.ocr_max_upload_mb * 10**6, settings.ocr_timeout),
     )

@@ -15,6 +15,7 @@ import assembly
 import logs
 from api import bentoml_patches, metrics, openapi, page, schemas, uvicorn_patches
 from api.access_log import AccessLog
+from api.clip_proxy import Route as ClipRoute
 from api.errors import ErrorsAsJson, answer_errors
 from api.graceful_shutdown import GracefulShutdown
 from api.request_line import AllowedMethods, PlainPaths
@@ -67,6 +68,7 @@ class OcrService:
     def __init__(self) -> None:
         self._worker = assembly.make_worker_client(SETTINGS)
         self._uploads = assembly.make_upload_budget(SETTINGS)
+        self._clip = assembly.make_clip_proxy(SETTINGS)
         self._shutdown = GracefulShutdown(SETTINGS.server_drain_time)
 
     @bentoml.on_deployment
@@ -84,10 +86,12 @@ class OcrService:
         """Begin to load the model, so that the first photo need not wait for it; /readyz says when it is loaded."""
         self._shutdown.watch_signals()
         self._worker.start()
+        self._clip.state()
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
         """End the worker, after the last answer."""
+        await self._clip.close()
         await self._worker.close()
 
     def render_page(self) -> Response:
@@ -96,7 +100,7 @@ class OcrService:
         return page.render(version=VERSION, runner=state.runner, model=state.model)
 
     async def __metrics__(self, text: str) -> str:
-        return text + metrics.snapshot(self._worker.state())
+        return text + metrics.snapshot(self._worker.state(), self._clip.state())
 
     async def __is_ready__(self) -> bool:
         return self._worker.state().ready and not self._shutdown.begun
@@ -111,6 +115,7 @@ class OcrService:
             "why": f"OCR_RUNNER={SETTINGS.ocr_runner}: {state.why or 'none has loaded yet'}",
             "uptime": int(state.uptime),
             "memory": {name: schemas.Megabytes.from_bytes(*memory) for name, memory in state.memory.items()},
+            "clip": self._clip.state(),
         }
         return schemas.CheckAnswer(**values).model_dump()
 
@@ -131,6 +136,7 @@ class OcrService:
     async def restart(self) -> dict[str, object]:
         """Replace the worker; photos that are being read are still answered."""
         self._worker.restart()
+        self._clip.restart("/restart")
         return schemas.RestartAnswer().model_dump()
 
     @bentoml.api(route="/restart_v2", input_spec=schemas.NoInput, output_spec=schemas.RestartAnswer)
@@ -138,7 +144,25 @@ class OcrService:
     async def restart_v2(self) -> dict[str, object]:
         """The same, by its newer name."""
         self._worker.restart()
+        self._clip.restart("/restart_v2")
         return schemas.RestartAnswer().model_dump()
+
+    @bentoml.api(route="/clip/img", input_spec=schemas.OcrForm, output_spec=schemas.ClipAnswer)
+    @answer_errors
+    async def clip_img(self, file: Request) -> Response:
+        """What the CLIP service says of a photo."""
+        return await self._ask_clip(file, "img")
+
+    @bentoml.api(route="/clip/txt", input_spec=schemas.ClipText, output_spec=schemas.ClipAnswer)
+    @answer_errors
+    async def clip_txt(self, text: Request) -> Response:
+        """What the CLIP service says of a text to search for."""
+        return await self._ask_clip(text, "txt")
+
+    async def _ask_clip(self, request: Request, route: ClipRoute) -> Response:
+        with metrics.count_clip(route):
+            async with self._shutdown.bound():
+                return await self._clip.forward(request, route)
 
 
 for middleware, arguments in [  # the first is the outermost

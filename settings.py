@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, IPvAnyAddress, SecretStr, ValidationError, field_validator
+from pydantic import Field, HttpUrl, IPvAnyAddress, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -95,6 +95,11 @@ class Settings(BaseSettings):
     server_drain_time: float = Field(
         25, ge=0, le=3600, description="seconds that a service that is stopped waits for the answers to photos"
     )
+    clip_api_url: str | None = Field(
+        None, description="address of the service that does CLIP search, which gets /clip/img and /clip/txt"
+    )
+    clip_api_key: SecretStr | None = Field(None, description="its key, if that is not API_AUTH_KEY")
+    clip_pass_restart: bool = Field(False, description="whether /restart and /restart_v2 are passed on to it too")
     mmocr_det_config: Path | None = Field(None, description="config file of MMOCR's detector")
     mmocr_det_weights: Path | None = Field(None, description="checkpoint file of MMOCR's detector")
     mmocr_det_onnx: Path | None = Field(None, description="detector that python -m runners.mmocr_export has written")
@@ -120,11 +125,25 @@ class Settings(BaseSettings):
             source.env_vars = {name: value for name, value in source.env_vars.items() if value and value.strip()}
         return init_settings, env_settings, dotenv_settings, file_secret_settings
 
-    @field_validator("api_auth_key")
+    @field_validator("api_auth_key", "clip_api_key")
     @classmethod
     def _blank_is_none(cls, key: SecretStr | None) -> SecretStr | None:
         stripped = key.get_secret_value().strip() if key else ""
         return SecretStr(stripped) if stripped else None
+
+    @field_validator("clip_api_url")
+    @classmethod
+    def _check_clip_api_url(cls, address: str | None) -> str | None:
+        if address is None:
+            return None
+        problem = "it must be an address such as http://192.168.1.20:8060, without a user, a ? or a #"
+        try:
+            url = HttpUrl(address.strip())
+        except ValidationError:
+            raise ValueError(problem) from None
+        if url.username or url.password or url.query or url.fragment:
+            raise ValueError(problem)
+        return str(url).rstrip("/")
 
     @field_validator("ocr_device")
     @classmethod

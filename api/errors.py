@@ -15,7 +15,8 @@ from ocr.errors import OcrError, UnreadablePhoto
 log = logging.getLogger("mtphotos_ocr")
 
 HINTS = {
-    404: "Not Found: there are POST /check, /ocr, /restart, /restart_v2, GET /, /livez, /readyz, /metrics, /docs.json",
+    404: "Not Found: there are POST /check, /ocr, /restart, /restart_v2, /clip/img, /clip/txt, "
+    "GET /, /livez, /readyz, /metrics, /docs.json",
     405: "Method Not Allowed: the header Allow says which is",
     415: "Unsupported Media Type: send the photo as the field `file` of a form (multipart/form-data)",
 }
@@ -24,7 +25,7 @@ RETRY_AFTER_S = 30
 
 UNEXPECTED = "unexpected error; the service's log has the details"
 
-Handler = Callable[..., Awaitable[dict[str, object]]]
+Handler = Callable[..., Awaitable[dict[str, object] | Response]]
 
 
 class RequestRefused(OcrError):
@@ -77,13 +78,41 @@ class Stopping(RequestRefused):
     outcome = "stopping"
 
 
+class ClipNotSet(RequestRefused):
+    """There is no CLIP service to hand the request to."""
+
+    http_status = 404
+    outcome = "not_set"
+
+
+class ClipRefused(RequestRefused):
+    """The CLIP service says that something is wrong with the request itself."""
+
+    http_status = 422
+
+
+class ClipFailed(RequestRefused):
+    """The CLIP service cannot be reached, hangs up, or answers something that is no answer."""
+
+    http_status = 502
+    outcome = "failed"
+
+
+class ClipTimedOut(RequestRefused):
+    """The CLIP service takes too long."""
+
+    http_status = 504
+    outcome = "timed_out"
+
+
 def answer_errors(handler: Handler) -> Callable[..., Coroutine[Any, Any, Response]]:
     """Turn what a handler returns or raises into a response that MT Photos can handle."""
 
     @functools.wraps(handler)
     async def answer(*args: object, **kwargs: object) -> Response:
         try:
-            return JSONResponse(await handler(*args, **kwargs))
+            result = await handler(*args, **kwargs)
+            return result if isinstance(result, Response) else JSONResponse(result)
         except UnreadablePhoto as error:
             log.info("unreadable: %s", error)
             return JSONResponse({"result": [], "msg": str(error)}, error.http_status)

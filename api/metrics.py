@@ -4,13 +4,14 @@ Counters and the histogram live in BentoML's registry; `snapshot` makes the text
 moment of the scrape.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from api.clip_proxy import STATES, Route, State
 from ocr.errors import OcrError
 from worker.client import WorkerStatus
 
@@ -34,22 +35,37 @@ OUTCOMES = (
     "other",
 )
 """`other` is no error class's: a bug, or a cancelled request."""
+CLIP = Counter("mtphotos_ocr_clip_requests", "Requests for the CLIP service, by outcome.", ["route", "outcome"])
+CLIP_OUTCOMES = ("answered", "refused", "not_set", "failed", "timed_out", "queue_full", "stopping", "other")
+CLIP_ROUTES: tuple[Route, ...] = ("img", "txt")
 for each in OUTCOMES:  # begin with 0: Prometheus sees no growth in a series that begins with 1
     PHOTOS.labels(each)
+for each in CLIP_OUTCOMES:
+    for route in CLIP_ROUTES:
+        CLIP.labels(route, each)
 
 
 @contextmanager
-def count_photo() -> Iterator[None]:
-    """Count a photo as `read`, or by the outcome of the error that the block raises."""
+def _count(done: str, inc: Callable[[str], None]) -> Iterator[None]:
     outcome = "other"
     try:
         yield
-        outcome = "read"
+        outcome = done
     except OcrError as error:
         outcome = error.outcome
         raise
     finally:
-        PHOTOS.labels(outcome).inc()
+        inc(outcome)
+
+
+def count_photo() -> AbstractContextManager[None]:
+    """Count a photo as `read`, or by the outcome of the error that the block raises."""
+    return _count("read", lambda outcome: PHOTOS.labels(outcome).inc())
+
+
+def count_clip(route: Route) -> AbstractContextManager[None]:
+    """Count a request for CLIP as `answered`, or by the outcome of the error that the block raises."""
+    return _count("answered", lambda outcome: CLIP.labels(route, outcome).inc())
 
 
 def observe_reading(seconds: Mapping[str, float], lines: int) -> None:
@@ -59,7 +75,7 @@ def observe_reading(seconds: Mapping[str, float], lines: int) -> None:
     LINES.inc(lines)
 
 
-def snapshot(state: WorkerStatus) -> str:
+def snapshot(state: WorkerStatus, clip: State) -> str:
     """The current values, in Prometheus' text format."""
     ended = CounterMetricFamily(
         "mtphotos_ocr_restarts", "Workers that were replaced, ended or lost, by reason.", labels=["reason"]
@@ -73,6 +89,9 @@ def snapshot(state: WorkerStatus) -> str:
     for name, memory in state.memory.items():
         now.add_metric([name], memory.now)
         peak.add_metric([name], memory.peak)
+    search = GaugeMetricFamily("mtphotos_ocr_clip_state", "1 for the state that is so.", labels=["state"])
+    for each in STATES:
+        search.add_metric([each], int(each == clip))
     families = [
         GaugeMetricFamily("mtphotos_ocr_photos_reading", "Photos read now or awaiting a worker.", value=state.reading),
         GaugeMetricFamily("mtphotos_ocr_photos_waiting", "Photos waiting for their turn.", value=state.waiting),
@@ -82,6 +101,7 @@ def snapshot(state: WorkerStatus) -> str:
         now,
         peak,
         ended,
+        search,
     ]
     registry = CollectorRegistry()
     registry.register(_Fixed(families))

@@ -8,25 +8,29 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.schemas import CheckAnswer, Error, OcrAnswer, RestartAnswer
+from api.schemas import CheckAnswer, ClipAnswer, ClipText, Error, OcrAnswer, RestartAnswer
 
 REFERENCE = "#/components/schemas/{model}"
 
 ERRORS = {
     400: "The form is malformed.",
     401: "No key, or a wrong one.",
+    404: "There is no CLIP service: CLIP_API_URL is not set.",
     408: "The form came too slowly, or nothing of it for a minute.",
     413: "The upload is larger than OCR_MAX_UPLOAD_MB.",
-    422: "There is no file in the field `file`.",
+    422: "There is no file in the field `file`, or the CLIP service cannot use the request.",
     500: "The reader failed; the service's log says why.",
+    502: "The CLIP service cannot be reached, refuses the key, or fails.",
     503: "Too many photos wait, no model can be loaded (the service's log says why), or the service is stopping.",
-    504: "Reading the photo took longer than OCR_TIMEOUT.",
+    504: "Reading the photo, or the answer of the CLIP service, took longer than OCR_TIMEOUT.",
 }
+OF_CLIP = {404, 502}
+"""Those that only the CLIP routes have."""
 
 
 def describe(version: str) -> dict[str, Any]:
     """The description of this version of the service."""
-    models: list[type[BaseModel]] = [OcrAnswer, CheckAnswer, RestartAnswer, Error]
+    models: list[type[BaseModel]] = [OcrAnswer, CheckAnswer, RestartAnswer, ClipAnswer, ClipText, Error]
     _, schemas = models_json_schema([(model, "serialization") for model in models], ref_template=REFERENCE)
     restart = {"post": _describe_operation("Replace the worker, the process that holds the model", RestartAnswer)}
     return {
@@ -42,11 +46,21 @@ def describe(version: str) -> dict[str, Any]:
         "paths": {
             "/check": {"post": _describe_operation("Whether the key is right, and what reads the photos", CheckAnswer)},
             "/ocr": {
-                "post": _describe_operation("The lines of text in a photo", OcrAnswer, *ERRORS)
+                "post": _describe_operation("The lines of text in a photo", OcrAnswer, *ERRORS.keys() - OF_CLIP)
                 | {"parameters": [_PREFER], "requestBody": _FORM}
             },
             "/restart": restart,
             "/restart_v2": restart,
+            "/clip/img": {
+                "post": _describe_operation(
+                    "The CLIP vector of a photo, by the service at CLIP_API_URL", ClipAnswer, *ERRORS
+                )
+                | {"requestBody": _FORM}
+            },
+            "/clip/txt": {
+                "post": _describe_operation("The CLIP vector of a text, by the same", ClipAnswer, *ERRORS)
+                | {"requestBody": _TEXT}
+            },
             "/": {"get": _describe_open("A page to try the service, and to see how it is doing", "text/html")},
             "/favicon.ico": {"get": _describe_open("The page's icon", "image/svg+xml")},
             "/livez": {"get": _describe_open("Whether the service is alive")},
@@ -90,6 +104,9 @@ _FORM = {
         }
     },
 }
+
+
+_TEXT = {"required": True, "content": {"application/json": {"schema": {"$ref": REFERENCE.format(model="ClipText")}}}}
 
 
 def _describe_operation(summary: str, answer: type, *errors: int) -> dict[str, Any]:

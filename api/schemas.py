@@ -6,7 +6,7 @@ an answer (status 200, an empty list and a `msg`) instead of an error.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import bentoml
 from bentoml.validators import ContentType
@@ -35,6 +35,12 @@ class OcrForm(_Unparsed):
     """The form of /ocr."""
 
     file: Annotated[Path, ContentType("image/*")] = Field(description="the photo, in any common format")
+
+
+class ClipText(_Unparsed):
+    """The body of /clip/txt, JSON."""
+
+    text: str = Field(description="what to search for")
 
 
 class Box(BaseModel):
@@ -107,6 +113,15 @@ class CheckAnswer(bentoml.IODescriptor):
     restarts: dict[str, int] = Field(description="workers that were replaced, ended or lost, by reason")
     memory: dict[str, Megabytes] = Field(description="of the service, and of the worker, which holds the model")
     optimisations: list[str] = Field([], description="the optimisations that are active; none while no model is loaded")
+    clip: Literal["answers", "does not answer", "not set"] = Field(
+        description="the service at CLIP_API_URL, asked at most once a minute"
+    )
+
+
+class ClipAnswer(bentoml.IODescriptor):
+    """The answer of /clip/img and /clip/txt, as the CLIP service gives it."""
+
+    result: list[str] = Field(description='the numbers of the vector: "0.0123"')
 
 
 class RestartAnswer(bentoml.IODescriptor):

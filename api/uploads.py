@@ -54,8 +54,7 @@ class UploadBudget:
             raise NoPhoto("send the photo as the field `file` of a multipart/form-data form")
         if len(self._held) >= self._max_photos:
             raise QueueFull(f"{len(self._held)} photos are being read or waiting already (OCR_QUEUE); {LATER}")
-        announced = request.headers.get("content-length", "")
-        self._hold(request, int(announced) if announced.isdecimal() else 0)
+        self._hold(request, announced_size(request))
         try:
             photo = await self._parse(request)
             self._held[request] = len(photo)
@@ -73,30 +72,54 @@ class UploadBudget:
         self._held[request] = size
 
     async def _parse(self, request: Request) -> bytes:
-        stall_timeout_s = self._timings.stall_timeout_s
         try:
-            async with asyncio.timeout(stall_timeout_s) as limit:
-                return await _read_file(request, self._stream(request, limit))
+            return await _read_file(request, self._stream(request))
         except MultiPartException as error:
             raise MalformedForm(f"the form is malformed: {error.message}") from None
         except UnicodeError:  # Starlette decodes names in whatever charset the client claims
             raise MalformedForm("the form is malformed: its names are not in its charset") from None
-        except ClientDisconnect:
-            raise MalformedForm("the connection ended before the form did") from None
-        except TimeoutError:
-            raise UploadTooSlow(f"the form came too slowly, or nothing of it for {stall_timeout_s:g} s") from None
 
-    async def _stream(self, request: Request, limit: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
+    async def _stream(self, request: Request) -> AsyncGenerator[bytes, None]:
         received = 0
-        clock = asyncio.get_running_loop().time
-        start = clock()
-        async for chunk in request.stream():
+        async for chunk in stream_in_time(request, self._timings):
             received += len(chunk)
-            on_time = start + received / self._timings.min_bytes_per_s
-            limit.reschedule(min(clock(), on_time) + self._timings.stall_timeout_s)
             if received > self._held[request]:  # it has not announced its size
                 self._hold(request, received)
             yield chunk
+
+
+def announced_size(request: Request) -> int:
+    """The bytes of the body, as the request says; 0 if it does not."""
+    announced = request.headers.get("content-length", "")
+    return int(announced) if announced.isdecimal() else 0
+
+
+async def stream_in_time(request: Request, timings: Timings = TIMINGS) -> AsyncGenerator[bytes, None]:
+    """The body, chunk by chunk. Only the time spent on waiting for the client counts.
+
+    Raises:
+        UploadTooSlow: it comes too slowly, or stops coming.
+        MalformedForm: the connection ends before the body does.
+    """
+    clock = asyncio.get_running_loop().time
+    chunks = request.stream()
+    received, waited = 0, 0.0
+    while True:
+        late_s = max(0.0, waited - received / timings.min_bytes_per_s)
+        start = clock()
+        try:
+            async with asyncio.timeout(timings.stall_timeout_s - late_s):
+                chunk = await anext(chunks, None)
+        except ClientDisconnect:
+            raise MalformedForm("the connection ended before the form did") from None
+        except TimeoutError:
+            silence = f"nothing of it for {timings.stall_timeout_s:g} s"
+            raise UploadTooSlow(f"the form came too slowly, or {silence}") from None
+        if chunk is None:
+            return
+        waited += clock() - start
+        received += len(chunk)
+        yield chunk
 
 
 async def _read_file(request: Request, stream: AsyncGenerator[bytes, None]) -> bytes:
@@ -121,14 +144,18 @@ class _FormInMemory(MultiPartParser):
             file.close()
 
 
-async def wait_while_connected(request: Request, answer: Coroutine[Any, Any, T]) -> T:
+async def wait_while_connected(
+    request: Request, answer: Coroutine[Any, Any, T], body_read: asyncio.Event | None = None
+) -> T:
     """Wait for an answer, but only until the client hangs up.
+
+    If the body is still to be read, whoever does so sets `body_read` afterwards, and notices a hang-up before that.
 
     Raises:
         ClientGone: it did.
     """
     work = asyncio.create_task(answer)
-    gone = asyncio.create_task(_wait_for_disconnect(request))
+    gone = asyncio.create_task(_wait_for_disconnect(request, body_read))
     try:
         await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
@@ -140,6 +167,8 @@ async def wait_while_connected(request: Request, answer: Coroutine[Any, Any, T])
         del work  # its exception refers to this frame, which would keep the photo until the next garbage collection
 
 
-async def _wait_for_disconnect(request: Request) -> None:
+async def _wait_for_disconnect(request: Request, body_read: asyncio.Event | None) -> None:
+    if body_read:
+        await body_read.wait()
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -31,6 +31,8 @@ from worker.protocol import (
 from worker.timings import Timings
 
 ROOT = Path(__file__).resolve().parent.parent
+KEYS = frozenset({"API_AUTH_KEY", "CLIP_API_KEY"})
+"""Variables that the worker, in which libraries decode what anyone sends, does not get."""
 
 
 class WorkerDied(Exception):
@@ -208,7 +210,7 @@ async def _finish(work: Coroutine[Any, Any, None]) -> None:
 def _popen(job: Job, settings: Mapping[str, str], theirs: list[socket.socket]) -> subprocess.Popen[bytes]:
     """Start a process with its socket ends, close them on this side, and log its stderr."""
     descriptors = [end.fileno() for end in theirs]
-    environment = {name: value for name, value in os.environ.items() if name.upper() != "API_AUTH_KEY"}
+    environment = {name: value for name, value in os.environ.items() if name.upper() not in KEYS}
     try:
         # not asyncio's own subprocess: killing one races with its watcher, which then loses the exit code
         process = subprocess.Popen(  # noqa: S603

@@ -36,6 +36,7 @@ def test_check(client: TestClient) -> None:
         "why": "OCR_RUNNER=auto: openvino could be loaded",
         "loaded": True,
         "optimisations": ["broad brush"],
+        "clip": "not set",
     }
 
 

@@ -12,6 +12,8 @@ CLOSED = [
     ("POST", "/ocr"),
     ("POST", "/restart"),
     ("POST", "/restart_v2"),
+    ("POST", "/clip/img"),
+    ("POST", "/clip/txt"),
     ("GET", "/healthz"),
     ("GET", "/metrics"),
     ("GET", "/docs.json"),

@@ -61,7 +61,7 @@ def test_the_seconds_of_the_worker_and_of_waiting_are_there(client: TestClient) 
 def test_whether_the_service_is_ready_is_a_metric() -> None:
     state = WorkerClient(["onnx"], Options("ppocrv6", 1, Limits(2000, 10**6, 0)), WorkerLimits(1, 30)).state()
     for ready in (False, True):
-        assert f"\nmtphotos_ocr_ready {float(ready)}\n" in metrics.snapshot(replace(state, ready=ready))
+        assert f"\nmtphotos_ocr_ready {float(ready)}\n" in metrics.snapshot(replace(state, ready=ready), "not set")
 
 
 def test_what_is_true_now_is_there(client: TestClient) -> None:
