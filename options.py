@@ -23,6 +23,7 @@ def make_options(settings: Settings) -> Options:
         limits=limits,
         model_dir=settings.ocr_model_dir,
         log_format=settings.log_format,
+        niceness=settings.ocr_nice,
         device=settings.ocr_device,
         gpu_memory=settings.ocr_gpu_memory_mb * 10**6,
         mmocr=mmocr,

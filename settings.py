@@ -72,6 +72,9 @@ class Settings(BaseSettings):
         None, description="folder with your own det.onnx and rec.onnx; for `cuda`, with the folders det and rec"
     )
     ocr_threads: int = Field(default_factory=count_usable_cores, ge=1, le=256, description="cores to use; default: all")
+    ocr_nice: int = Field(
+        10, ge=0, le=19, description="how far reading steps back behind what else the machine does; 0: not at all"
+    )
     ocr_parallel: int = Field(2, ge=1, le=64, description="photos read at the same time; the others wait")
     ocr_queue: int = Field(64, ge=1, le=1000, description="photos that may wait; further ones get a 503")
     ocr_timeout: float = Field(120, gt=0, le=3600, description="seconds that reading one photo may take")

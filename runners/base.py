@@ -22,6 +22,8 @@ class Options:
     """A folder whose files replace those of the model."""
     log_format: str = "text"
     """The format of the log (logs.py)."""
+    niceness: int = 0
+    """How far a process of its own steps back behind others, 0 to 19; inside ASE's there is none."""
     device: str | None = None
     """"cpu", or "gpu" and the number of a card, as in "gpu:1"; None leaves the choice to the runner."""
     gpu_memory: int = 2000 * 10**6

@@ -21,6 +21,7 @@ from ocr.types import Reading
 from runners.base import Runner
 from runners.registry import make
 from worker.pixel_budget import PixelBudget, weigh_pixels
+from worker.priority import step_back
 from worker.protocol import (
     Begun,
     BlockingChannel,
@@ -40,11 +41,12 @@ def main(argument: str, control_fd: str, *slot_fds: str) -> int:
     """Load the runner, then serve all slots until the service closes them."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # meant for the service, which ends this process when it has answered
+    job = Job.from_argument(argument)
+    step_back(job.options.niceness)
     with suppress(OSError):  # Linux only: if memory runs out, the kernel takes this process, not the service
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     control = socket.socket(fileno=int(control_fd))
     threading.Thread(target=_end_with_service, args=(control,), daemon=True).start()
-    job = Job.from_argument(argument)
     logs.configure(job.options.log_format)
     runner = _load(job)
     if isinstance(runner, NotLoaded):

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -51,6 +52,15 @@ def test_if_memory_runs_out_the_child_is_the_first_to_go(options: Options) -> No
         assert oom_score_adj(worker.pid).read_text("ascii").strip() == "1000"
 
     with_client(options, use)
+
+
+def test_the_worker_steps_back_behind_others_and_the_service_does_not(options: Options) -> None:
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        (worker,) = workers()
+        assert worker.nice() == min(19, psutil.Process().nice() + 5)
+
+    with_client(replace(options, niceness=5), use)
 
 
 def test_expected_failures_cross_the_border_as_what_they_are(options: Options) -> None:
