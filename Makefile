@@ -33,7 +33,7 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve bento image image-test key test test-fast test-mmocr test-aiges lint bench soak fuzz replicas screenshots lock \
+.PHONY: help setup serve bento image dockerfile image-test key test test-fast test-mmocr test-aiges lint bench soak fuzz replicas screenshots lock \
 	platforms sbom audit clean
 
 help: ## this list
@@ -60,6 +60,9 @@ image: bento ## make the image mtphotos-ocr:TARGET with CONTAINER (docker, podma
 BENTO = $(if $(filter openvino,$(BUILT)),mtphotos-ocr,mtphotos-ocr-$(BUILT))
 CONTAINER ?= $(or $(firstword $(foreach tool,docker podman buildah,$(notdir $(shell command -v $(tool))))),docker)
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+dockerfile: $(TEST_VENV)/test.installed ## deploy/Dockerfile, for machines with Docker alone, from the template of the bentos
+	$(TEST_VENV)/bin/python -m deploy.dockerfile
 
 image-test: image $(TEST_VENV)/test.installed ## make the image and use it: photos, restarts, stops, no memory
 	CONTAINER=$(CONTAINER) IMAGE=mtphotos-ocr:$(BUILT) $(TEST_VENV)/bin/python -m pytest tests/image $(PYTEST_ARGS)

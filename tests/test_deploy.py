@@ -14,6 +14,7 @@ import yaml
 
 import settings
 from api import metrics
+from deploy import dockerfile
 from tests.fakes.project import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -43,10 +44,55 @@ def pod() -> dict[str, Any]:
     return spec
 
 
-@pytest.mark.parametrize("name", ["compose.yaml", "compose.gpu.yaml"])
-def test_the_compose_file_is_one(name: str) -> None:
-    done = compose(DEPLOY / name)
+@pytest.mark.parametrize("path", [DEPLOY / "compose.yaml", DEPLOY / "compose.gpu.yaml", ROOT / "compose.yaml"], ids=str)
+def test_the_compose_file_is_one(path: Path) -> None:
+    done = compose(path)
     assert done.returncode == 0, done.stdout
+
+
+def test_clip_is_only_started_if_it_is_asked_for_and_cannot_be_reached_from_outside() -> None:
+    text = (DEPLOY / "compose.yaml").read_text("utf-8")
+    clip = load(DEPLOY / "compose.yaml")["services"]["clip"]
+    assert clip["profiles"] == ["clip"]
+    assert not {"ports", "network_mode", "networks"} & set(clip)
+    assert f"CLIP_API_URL=http://clip:{clip['environment']['HTTP_PORT']}\n" in text
+
+
+def test_docker_alone_starts_what_the_other_compose_file_starts() -> None:
+    whole = load(ROOT / "compose.yaml")
+    assert set(whole["services"]) == set(load(DEPLOY / "compose.yaml")["services"])
+    for name, service in whole["services"].items():
+        assert service["extends"] == {"file": "deploy/compose.yaml", "service": name}
+    build = whole["services"]["ocr"]["build"]
+    assert (ROOT / build["context"] / build["dockerfile"]) == DEPLOY / "Dockerfile"
+    arguments = re.findall(r"^ARG (\w+)", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert set(build["args"]) == set(arguments)
+
+
+def test_the_dockerfile_is_made_from_the_template() -> None:
+    made = dockerfile.render(from_source=True)
+    assert (DEPLOY / "Dockerfile").read_text("utf-8") == made, "make dockerfile"
+
+
+def test_both_images_get_the_same_packages_and_files() -> None:
+    source, bento = (dockerfile.render(from_source=each).split("\nFROM ") for each in (True, False))
+    assert len(source) == len(bento) == 3
+    assert source[2] == bento[2]
+    installed = r"^RUN python3 -m venv .*\n.* -r /requirements/\*\.txt$"
+    assert re.findall(installed, source[1], re.MULTILINE) == re.findall(installed, bento[1], re.MULTILINE) != []
+    assert [part.partition("\n")[0] for part in source[1:]] == ["${BASE} AS packages", "${BASE}"]
+
+
+def test_the_dockerfile_is_given_what_the_bentos_hold_and_no_secret() -> None:
+    lines = (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
+    given = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    assert lines[1] == "*"
+    for path in [ROOT / "bentofile.yaml", *DEPLOY.glob("bentofile.*.yaml")]:
+        bentofile = load(path)
+        held = {re.sub(r"^/|/\*\*$|/[\w-]+\.txt$", "", each) for each in bentofile["include"]}
+        assert held <= given, path
+        assert bentofile["docker"]["dockerfile_template"] in given
+    assert not [name for name in given if name.startswith(".") or name in {"deploy", "tests"}]
 
 
 def test_the_compose_file_is_one_with_the_key_in_a_file(tmp_path: Path) -> None:
@@ -133,7 +179,7 @@ def test_kustomize_puts_it_together(overlay: str, tmp_path: Path) -> None:
 
 def test_a_stop_waits_as_long_as_the_photos_may_take() -> None:
     drain = settings.load().server_drain_time
-    (service,) = load(DEPLOY / "compose.yaml")["services"].values()
+    service = load(DEPLOY / "compose.yaml")["services"]["ocr"]
     assert int(service["stop_grace_period"].removesuffix("s")) > drain
     (container,) = pod()["containers"]
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
@@ -162,7 +208,7 @@ def test_the_proxy_lets_through_what_the_service_takes() -> None:
 def test_every_setting_that_is_named_exists() -> None:
     known = {name.upper() for name in settings.Settings.model_fields} | {"LANG"}
     for path in (path for path in DEPLOY.rglob("*") if path.is_file() and path.name not in {".env", "key.env"}):
-        named = re.findall(r"\b(?:OCR|HTTP|SERVER|API|LOG)_[A-Z_]+\b", path.read_text("utf-8"))
+        named = re.findall(r"\b(?:OCR|HTTP|SERVER|API|LOG|CLIP)_[A-Z_]+\b", path.read_text("utf-8"))
         assert set(named) <= known, path
 
 

@@ -1,0 +1,1 @@
+"""Where the service runs: images, Compose, Kubernetes, a proxy, alerts."""
