@@ -6,6 +6,7 @@ const RATE_SAMPLES = 5; // over which photos per second are counted
 const RESTART_TIMEOUT_MS = 120_000;
 const RESTART_INTERVAL_MS = 200;
 const REASONS = { requested: "requested", idle: "idle", memory: "memoryLimit", died: "died", timed_out: "timed_out" };
+const CLIP = { clipAnswers: "answers", clipSilent: "does not answer", clipNotSet: "not set" };
 const UNANSWERED = ["reading_failed", "reading_timed_out", "runner_unavailable", "stopping", "other"];
 
 /** The service's own metrics: name and labels -> value. */
@@ -44,7 +45,9 @@ function plot({ curve }, values) {
   area.setAttribute("d", `M${points[0].split(",")[0]},30L${points.join("L")}L100,30Z`);
 }
 
-const tiles = Object.fromEntries(["photosRead", "perSecond", "waiting", "memory", "restarts"].map((key) => [key, makeTile(key)]));
+const tiles = Object.fromEntries( // six: rows of two, three or six
+  ["photosRead", "perSecond", "waiting", "memory", "restarts", "clip"].map((key) => [key, makeTile(key)]),
+);
 const bars = make("dl", { class: "bars" });
 $("tiles").append(make("section", { class: "wide" }, say(make("h3"), "stages"), bars));
 const stages = Object.fromEntries(
@@ -67,6 +70,7 @@ function update(value) {
     waiting: value("photos_waiting"),
     memory: memory[0] + memory[1],
     restarts: restarts.reduce((sum, reason) => sum + countRestarts(value, reason), 0),
+    clip: ["img", "txt"].reduce((sum, route) => sum + value("clip_requests_total", `outcome="answered",route="${route}"`), 0),
   };
   const before = samples.at(-RATE_SAMPLES);
   sample.perSecond = before ? Math.max(0, read - before.read) / (sample.at - before.at) : 0;
@@ -75,6 +79,7 @@ function update(value) {
   const shown = { photosRead: read, perSecond: formatNumber(sample.perSecond), waiting: sample.waiting };
   shown.memory = formatMegabytes(sample.memory);
   shown.restarts = sample.restarts;
+  shown.clip = sample.clip;
   const names = { photosRead: "read" }; // the others have the name of their tile
   for (const [name, each] of Object.entries(tiles)) {
     each.number.textContent = shown[name];
@@ -86,6 +91,7 @@ function update(value) {
   say(tiles.memory.note, "memoryOf", ...memory.map(formatMegabytes));
   const reasons = restarts.map((reason) => say(make("span"), REASONS[reason], countRestarts(value, reason)));
   tiles.restarts.note.replaceChildren(...(reasons.length ? reasons : [say(make("span"), "none")]));
+  say(tiles.clip.note, Object.keys(CLIP).find((each) => value("clip_state", `state="${CLIP[each]}"`)) ?? "clipNotSet");
 
   const means = STAGES.map((stage) => read && value("stage_seconds_sum", `stage="${stage}"`) / read);
   STAGES.forEach((stage, index) => {

@@ -143,11 +143,3 @@ function copy(text, button) {
 $("address").textContent = address;
 $("local").hidden = !["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 $("copy-address").addEventListener("click", (event) => copy(address, event.target));
-
-// Drawn here because the page may load nothing; otherwise browsers request /favicon.ico, which needs the key.
-const mark = document.querySelector(".mark").cloneNode(true);
-mark.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-mark.setAttribute("fill", "#0f766e");
-for (const path of mark.querySelectorAll("path")) path.setAttribute("stroke", "#fff");
-const icon = new Blob([new XMLSerializer().serializeToString(mark)], { type: "image/svg+xml" });
-document.head.append(make("link", { rel: "icon", href: URL.createObjectURL(icon) }));

@@ -2,6 +2,21 @@
 const MAX_UNDER_WAY = 3; // one more than the service reads at once by default
 const MIN_SURE_SCORE = 0.8; // lines with a lower score are marked; the service reads those a second time, turned
 const PROBLEMS = { 413: "tooLarge", 503: "busy", 504: "slow", 0: "silent" };
+// What the service says, in English, and the key in WORDS that says it in the language of the page.
+const REASONS_KNOWN = [
+  [/^no picture can be read from the file: it looks like (.+?); /, "looksLike"],
+  [/^no picture can be read from the file/, "noPicture"],
+  [/^the RAW file has no preview/, "noPreview"],
+  [/^the picture is broken/, "brokenPicture"],
+  [/^the picture has (\d+) x (\d+) pixels; up to (\S+) megapixels/, "tooManyPixels"],
+  [/^there is not enough memory/, "noMemory"],
+  [/^reading this photo crashed/, "crashes"],
+  [/^the upload is larger than/, "tooLarge"],
+  [/are being read or waiting already/, "queueFull"],
+  [/^the service is stopping/, "stopping"],
+  [/OCR_TIMEOUT/, "slow"],
+  [/^(the reader failed|unexpected error)/, "broken"],
+];
 
 const queue = [];
 let underWay = 0;
@@ -94,10 +109,13 @@ function fail(photo, status, answer) {
     next();
   };
   again.addEventListener("click", resend, { once: true });
-  const problem = status === 200 ? "unreadable" : PROBLEMS[status] ?? "broken";
   const reason = answer?.msg ?? answer?.detail;
-  photo.body.append(say(make("p", { class: "bad" }), problem));
-  if (reason) photo.body.append(make("p", { class: "quote", lang: "en" }, reason));
+  const [known, key] = REASONS_KNOWN.find(([pattern]) => pattern.test(reason)) ?? [];
+  const problem = key ?? (status === 200 ? "unreadable" : PROBLEMS[status] ?? "broken");
+  photo.body.append(say(make("p", { class: "bad" }), problem, ...(known?.exec(reason).slice(1) ?? [])));
+  if (reason && !known) {
+    photo.body.append(say(make("p", { class: "hint" }), "says"), make("p", { class: "quote", lang: "en" }, reason));
+  }
   photo.body.append(make("p", { class: "actions" }, again));
   say(photo.state, "failed").classList.add("bad");
   photo.details.open = true;
@@ -226,12 +244,13 @@ function makeActions(file, answer) {
     make("a", { href, download: `${file.name}.json` }).click();
     setTimeout(() => URL.revokeObjectURL(href), 60_000);
   });
-  const command = make("code", { tabindex: "0", hidden: "" }, makeCurlLine(file.name));
+  const command = make("code", { tabindex: "0" }, makeCurlLine(file.name));
+  const shown = make("div", { class: "command", hidden: "" }, command, say(make("p", { class: "hint" }), "curlNote", file.name));
   curl.addEventListener("click", () => {
-    command.hidden = false;
+    shown.hidden = false;
     copy(command.textContent, curl);
   });
-  return make("div", { class: "actions" }, ...buttons, command);
+  return make("div", { class: "actions" }, ...buttons, shown);
 }
 
 /** The key stays a variable. The shell opens the file: in a name, curl would interpret a ; or , itself. */

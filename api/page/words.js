@@ -23,8 +23,8 @@ const WORDS = {
     "您是在本机上打开此页的。在 MT Photos 里，请把这里的主机名换成这台机器在局域网中的地址，例如 192.168.1.20。",
   ],
   addressHint: [
-    "In the settings for text recognition. If MT Photos runs elsewhere and cannot reach it, look for a firewall.",
-    "填在“文本识别”设置里。如果 MT Photos 在别的机器上且连接不通，请检查防火墙。",
+    "In MT Photos’ system settings, at 智能识别 API (接口地址). If MT Photos runs elsewhere and cannot reach it, look for a firewall.",
+    "填在系统设置“智能识别 API”的“接口地址”里。如果 MT Photos 在别的机器上且连接不通，请检查防火墙。",
   ],
   key: ["Key", "密钥"],
   keyFrom: [
@@ -76,27 +76,62 @@ const WORDS = {
   copyAll: ["Copy all text", "复制全部文字"],
   download: ["Download JSON", "下载 JSON"],
   curl: ["The same with curl", "用 curl 做同样的事"],
+  curlNote: [
+    (name) => `Before: export API_AUTH_KEY='the key'. Run it in the folder that ${name} is in, or replace the name after < with the path to it.`,
+    (name) => `运行前先执行 export API_AUTH_KEY='密钥'。请在 ${name} 所在的文件夹里运行，或者把 < 后面的文件名换成它的路径。`,
+  ],
 
   unreadable: [
-    "This file cannot be read as a photo. Try a JPEG, PNG, WebP or HEIC. The service says:",
-    "无法把这个文件当作照片读取。请换 JPEG、PNG、WebP 或 HEIC 试试。服务的说明：",
+    "This file cannot be read as a photo. Try a JPEG, PNG, WebP or HEIC.",
+    "无法把这个文件当作照片读取。请换 JPEG、PNG、WebP 或 HEIC 试试。",
+  ],
+  noPicture: [
+    "This file is no photo, as far as the service can tell. Try a JPEG, PNG, WebP or HEIC.",
+    "这个文件看起来不是照片。请换 JPEG、PNG、WebP 或 HEIC 试试。",
+  ],
+  looksLike: [
+    (kind) => `This file is no photo; it looks like ${kind}. Try a JPEG, PNG, WebP or HEIC.`,
+    (kind) => `这个文件不是照片，看起来是 ${kind}。请换 JPEG、PNG、WebP 或 HEIC 试试。`,
+  ],
+  noPreview: [
+    "This RAW file has no preview inside, and the service reads nothing else of it. Try a JPEG of the photo.",
+    "这个 RAW 文件里没有预览图，而本服务只读取其中的预览图。请换成这张照片的 JPEG 试试。",
+  ],
+  brokenPicture: ["This picture is broken: the file is damaged or not complete.", "这张图片已损坏：文件有错误或不完整。"],
+  tooManyPixels: [
+    (width, height, most) => `This picture has ${width} x ${height} pixels; up to ${most} megapixels are read. Raise OCR_MAX_MEGAPIXELS if there is enough memory.`,
+    (width, height, most) => `这张图片有 ${width} x ${height} 像素，最多能识别 ${most} 百万像素。如果内存足够，可调大 OCR_MAX_MEGAPIXELS。`,
+  ],
+  noMemory: ["There is not enough memory to read this photo.", "内存不足，无法识别这张照片。"],
+  crashes: [
+    "Reading this photo made the model’s process crash or take all memory, twice; it is not tried again.",
+    "识别这张照片时，模型进程两次崩溃或耗尽内存，不再重试。",
   ],
   tooLarge: [
-    "This file is too large. Send a smaller one, or raise OCR_MAX_UPLOAD_MB. The service says:",
-    "文件太大。请换小一些的，或调大 OCR_MAX_UPLOAD_MB。服务的说明：",
+    "This file is too large. Send a smaller one, or raise OCR_MAX_UPLOAD_MB.",
+    "文件太大。请换小一些的，或调大 OCR_MAX_UPLOAD_MB。",
   ],
   busy: [
-    "It cannot take this photo now: too many others are waiting, or the model is not loaded. Try again in half a minute. The service says:",
-    "现在无法接收这张照片：排队的照片太多，或模型尚未就绪。请半分钟后重试。服务的说明：",
+    "It cannot take this photo now: too many others are waiting, or the model is not loaded. Try again in half a minute.",
+    "现在无法接收这张照片：排队的照片太多，或模型尚未就绪。请半分钟后重试。",
+  ],
+  queueFull: [
+    "It cannot take this photo now: too many others are waiting. Try again in half a minute.",
+    "现在无法接收这张照片：排队的照片太多。请半分钟后重试。",
+  ],
+  stopping: [
+    "The service is stopping. Try again when it is back.",
+    "服务正在停止。请等它恢复后重试。",
   ],
   slow: [
-    "Reading this photo took too long. Try again when less is going on, or raise OCR_TIMEOUT. The service says:",
-    "识别这张照片的时间太长。请在空闲时重试，或调大 OCR_TIMEOUT。服务的说明：",
+    "Reading this photo took too long. Try again when less is going on, or raise OCR_TIMEOUT.",
+    "识别这张照片的时间太长。请在空闲时重试，或调大 OCR_TIMEOUT。",
   ],
   broken: [
-    "Something went wrong while it read this photo; the service’s log has the details. The service says:",
-    "识别这张照片时出错，详情见服务的日志。服务的说明：",
+    "Something went wrong while it read this photo; the service’s log has the details.",
+    "识别这张照片时出错，详情见服务的日志。",
   ],
+  says: ["The service says:", "服务返回的原文（英文）："],
   silent: [
     "The service does not answer. Is it still running, and is this device still in its network?",
     "服务没有响应。请确认它还在运行，并且本设备仍连着同一网络。",
@@ -104,7 +139,7 @@ const WORDS = {
 
   doingTitle: ["How it is doing", "运行情况"],
   photosRead: ["Photos read", "已识别照片"],
-  linesFound: [(n) => `${n} lines of text`, (n) => `共 ${n} 行文字`],
+  linesFound: [(n) => `${n === 1 ? "1 line" : `${n} lines`} of text`, (n) => `共 ${n} 行文字`],
   perSecond: ["Per second", "每秒照片数"],
   lately: ["over the last 10 seconds", "最近 10 秒"],
   waiting: ["Waiting", "排队"],
@@ -121,6 +156,10 @@ const WORDS = {
   memoryLimit: [(n) => `${n} over the memory limit`, (n) => `超出内存上限 ${n}`],
   died: [(n) => `${n} after a crash`, (n) => `崩溃 ${n}`],
   timed_out: [(n) => `${n} after a time limit`, (n) => `超时 ${n}`],
+  clip: ["CLIP search", "CLIP 搜索"],
+  clipAnswers: ["handed on; the service answers", "次已转发；服务有响应"],
+  clipSilent: ["handed on; the service does not answer", "次已转发；服务没有响应"],
+  clipNotSet: ["CLIP_API_URL is not set", "未设置 CLIP_API_URL"],
   stages: ["Seconds per photo, by stage", "每张照片各阶段用时（秒）"],
   wait: ["wait", "排队"],
   decode: ["decode", "解码"],

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,36 @@ def test_it_shows_how_the_service_is_doing(tab: Tab) -> None:
     tiles = tab.page.locator("#tiles section")
     expect(tiles.nth(0)).to_contain_text(f"{photos}")
     expect(tiles.nth(3)).to_contain_text("MB")
-    expect(tiles).to_have_count(6)
+    expect(tiles).to_have_count(7)
+    expect(tiles.nth(5)).to_contain_text("CLIP_API_URL is not set")
     expect(tab.page.locator(".bars")).to_contain_text("recognize")
     expect(tab.page.locator(".stroke").first).to_have_attribute("d", re.compile(r"M[\d.,]+L[\d.,]+L"))  # it grows
+
+
+def test_the_state_of_clip_search_is_shown(tab: Tab) -> None:
+    def changed(route: Route) -> None:
+        answer = route.fetch()
+        text = re.sub(r'(clip_state\{state="does not answer"\}) 0.0', r"\1 1.0", answer.text())
+        text = re.sub(r'(clip_state\{state="not set"\}) 1.0', r"\1 0.0", text)
+        text = re.sub(r'(clip_requests_total\{outcome="answered",route="img"\}) 0.0', r"\1 3.0", text)
+        route.fulfill(response=answer, body=text.replace("lines_total 0.0", "lines_total 1.0"))
+
+    tab.page.route("**/metrics", changed)
+    tab.enter_key()
+    tile = tab.page.locator("#tiles section").nth(5)
+    expect(tile.locator("strong")).to_have_text("3")
+    expect(tile).to_contain_text("does not answer")
+
+
+@pytest.mark.parametrize("width", [390, 640, 800, 1000, 1200])
+def test_the_tiles_fill_their_rows(opened: Opens, width: int) -> None:
+    tab = opened(viewport={"width": width, "height": 900})
+    tab.enter_key()
+    expect(tab.page.locator("#doing")).to_be_visible()
+    boxes = [tile.bounding_box() for tile in tab.page.locator("#tiles section:not(.wide)").all()]
+    rows = Counter(round(box["y"]) for box in boxes if box)
+    assert len(set(rows.values())) == 1
+    assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_it_says_when_the_service_no_longer_answers(tab: Tab) -> None:

@@ -31,6 +31,10 @@ def test_from_another_machine_it_says_its_address_there_and_copies_without_tls(o
     expect(there.page.locator("#doing")).to_be_visible()
 
 
+def test_its_icon_may_be_shown_and_is_a_picture(tab: Tab) -> None:
+    tab.page.evaluate("() => Object.assign(new Image(), { src: '/favicon.ico' }).decode()")
+
+
 def test_it_speaks_the_language_of_the_browser_and_the_one_that_is_chosen(opened: Opens) -> None:
     tab = opened(locale="zh-CN")
     expect(tab.page.locator("h1")).to_have_text("服务运行中")

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,6 +16,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Route, expect
 
+from api.errors import UNEXPECTED
+from api.graceful_shutdown import STOPPING
+from ocr.errors import FAILED, NO_MEMORY
+from ocr.formats import READABLE_FORMATS, explain_refusal
 from tests.fakes.browser import PHONE, Opens, Tab
 from tests.fakes.pictures import KINDS
 from tests.fakes.project import DATA, PICTURES
@@ -44,7 +49,7 @@ def test_several_photos_are_read_at_once_and_the_file_that_is_none_says_so(tab: 
     for name in names:
         assert tab.texts(name) == PICTURES[name]
     expect(tab.photo("clouds.jpg")).to_contain_text("There is no text in this photo.")
-    expect(tab.photo("draw.py").locator(".quote")).to_contain_text("no picture can be read")
+    expect(tab.photo("draw.py").locator("p.bad")).to_contain_text("is no photo")
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])
@@ -183,6 +188,7 @@ def test_copy_download_and_curl_give_what_was_read(tab: Tab, tmp_path: Path) -> 
     tab.page.get_by_role("button", name="The same with curl").click()
     line = tab.page.evaluate("navigator.clipboard.readText()")
     assert tab.served.key not in line
+    expect(tab.page.locator(".command .hint")).to_contain_text("export API_AUTH_KEY='the key'")
     environment = os.environ | {"API_AUTH_KEY": tab.served.key}
     printed = subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, check=True)
     answer = json.loads(printed.stdout)
@@ -196,6 +202,36 @@ def test_a_file_that_is_too_large_is_named_as_such(tab: Tab, tmp_path: Path) -> 
     tab.enter_key()
     tab.choose(tmp_path / "large.tif")
     expect(tab.photo("large.tif").locator("p.bad")).to_contain_text("too large", timeout=20_000)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (200, explain_refusal(b"%PDF-1.4")),
+        (200, explain_refusal(b"?")),
+        (200, f"the RAW file has no preview as JPEG; {READABLE_FORMATS}"),
+        (200, "the picture is broken: image file is truncated"),
+        (200, "the picture has 9 x 9 pixels; up to 7.5 megapixels are read from a PNG file (OCR_MAX_MEGAPIXELS)"),
+        (200, NO_MEMORY),
+        (200, "reading this photo crashed the reader or took all memory, twice"),
+        (413, "the upload is larger than 64 MB (OCR_MAX_UPLOAD_MB)"),
+        (503, "64 photos are being read or waiting already (OCR_QUEUE); send this photo again later"),
+        (503, STOPPING),
+        (504, "reading the photo took longer than 120 s (OCR_TIMEOUT)"),
+        (500, FAILED),
+        (500, UNEXPECTED),
+    ],
+)
+def test_errors_are_told_in_the_language_of_the_page(opened: Opens, status: int, reason: str) -> None:
+    tab = opened(locale="zh-CN")
+    body = {"result": [], "msg": reason} if status == 200 else {"detail": reason}
+    tab.page.route("**/ocr", lambda route: route.fulfill(status=status, json=body))
+    tab.enter_key()
+    tab.choose(DATA / "strip.png")
+    photo = tab.photo("strip.png")
+    expect(photo.locator("p.bad")).to_contain_text("。")
+    expect(photo.locator(".quote")).to_have_count(0)
+    expect(photo.locator("p.bad")).not_to_contain_text(re.compile("photo|picture|service|reading"))
 
 
 @pytest.mark.parametrize(
