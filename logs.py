@@ -14,8 +14,8 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
 
 
-def configure(form: str) -> None:
-    """Log to standard output in the format `form`, `text` or `json`; if it is `json`, BentoML's own lines too."""
+def configure(form: str, *, others: bool = True) -> None:
+    """Log to standard output in the format `form`, `text` or `json`; with `others`, what libraries log too."""
     if form == "json":
         formatter: logging.Formatter = JsonFormatter(
             "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s",
@@ -24,19 +24,18 @@ def configure(form: str) -> None:
             json_ensure_ascii=False,
         )
     else:
-        formatter = logging.Formatter(
-            "%(asctime)s %(levelname)s %(name)s %(message)s request=%(request_id)s", DATE_FORMAT
-        )
+        formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s%(request)s", DATE_FORMAT)
     handler = logging.StreamHandler(sys.stdout)
     handler.addFilter(_add_request_id)
     handler.setFormatter(formatter)
     log.handlers = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False
-    if form == "json":
-        for logger in (logging.getLogger("bentoml"), logging.getLogger()):
-            logger.handlers = [handler]
-            logger.propagate = False
+    if others:
+        logging.getLogger().handlers = [handler]
+        for name in ("bentoml", "circus", "uvicorn.error"):  # BentoML gave them handlers of their own
+            logging.getLogger(name).handlers = []
+            logging.getLogger(name).propagate = True
 
 
 def escape(text: str) -> str:
@@ -45,5 +44,6 @@ def escape(text: str) -> str:
 
 
 def _add_request_id(record: logging.LogRecord) -> bool:
-    record.request_id = request_id.get()
+    record.request_id = own_id = request_id.get()
+    record.request = "" if own_id == "-" else f" request={own_id}"
     return True

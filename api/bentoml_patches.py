@@ -1,5 +1,6 @@
 """What this service changes inside BentoML, because it offers no setting for it."""
 
+import logging
 import os
 from importlib.metadata import version
 
@@ -21,10 +22,20 @@ class KnownPaths(instruments.RunnerTrafficMetricsMiddleware):
         await (super().__call__ if scope.get("path") in openapi.PATHS else self.app)(scope, receive, send)
 
 
+def leave_out_address(record: logging.LogRecord) -> bool:
+    """Have BentoML say that it starts, but not at which address: for all addresses of a machine it names localhost."""
+    if isinstance(record.args, tuple) and str(record.msg).startswith("Starting production"):
+        scheme, bento, *_, port = record.args
+        record.msg = 'Starting production %s BentoServer from "%s" on port %s (Press CTRL+C to quit)'
+        record.args = (scheme, bento, port)
+    return True
+
+
 def apply() -> None:
-    """Stop BentoML's reports to its makers, and have it count requests with KnownPaths."""
+    """Stop BentoML's reports to its makers, count requests with KnownPaths, name no address that is not right."""
     if not version("bentoml").startswith(WRITTEN_FOR):
         log.warning("api/bentoml_patches.py was written for BentoML %sx, not %s", WRITTEN_FOR, version("bentoml"))
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"  # also for the processes that BentoML starts
     usage_stats.do_not_track.cache_clear()  # `bentoml serve` asked before it loaded the service, and keeps the answer
+    logging.getLogger("bentoml.serve").addFilter(leave_out_address)
     instruments.RunnerTrafficMetricsMiddleware = KnownPaths  # type: ignore[misc] # BentoML looks it up by this name

@@ -103,7 +103,7 @@ class Host:
         self.close()
         try:
             settings = Settings(_env_file=None, **parse_settings(config))
-            logs.configure(settings.log_format)
+            logs.configure(settings.log_format, others=settings.log_format == "json")  # AIservice has a log of its own
             self._loaded = Loaded.load(settings, choose_format(config))
         except Exception:
             log.exception("no model could be loaded")

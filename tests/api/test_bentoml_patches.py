@@ -5,7 +5,7 @@ import logging
 from importlib.metadata import version
 
 import pytest
-from _bentoml_impl.server import app  # type: ignore[import-untyped]
+from _bentoml_impl.server import app, serving  # type: ignore[import-untyped]
 from bentoml._internal.server.http import instruments
 from bentoml._internal.utils.analytics import usage_stats
 
@@ -35,6 +35,19 @@ def test_bentoml_counts_requests_with_the_class_that_is_replaced(monkeypatch: py
     assert getattr(instruments, NAME) is bentoml_patches.KnownPaths
     assert not hasattr(app, NAME)  # it is looked up when an application is made, not when the module is imported
     assert NAME in inspect.getsource(app)
+
+
+def test_the_start_is_told_without_an_address(caplog: pytest.LogCaptureFixture) -> None:
+    bentoml_patches.apply()
+    told = 'Starting production %s BentoServer from "%s" listening on %s://%s:%d (Press CTRL+C to quit)'
+    assert told in inspect.getsource(serving)
+    logging.getLogger("bentoml").propagate = True
+    logging.getLogger("bentoml.serve").warning(told, "HTTP", "service:OcrService", "http", "localhost", 8000)
+    logging.getLogger("bentoml.serve").warning("another line of %s", "theirs")
+    assert caplog.messages == [
+        'Starting production HTTP BentoServer from "service:OcrService" on port 8000 (Press CTRL+C to quit)',
+        "another line of theirs",
+    ]
 
 
 def test_another_version_is_named_in_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -50,6 +50,16 @@ def test_it_prints_what_mt_photos_needs(served: Served) -> None:
     assert f"API key: {served.key}\n" in log
 
 
+def test_the_log_names_the_address_once_and_has_one_format(served: Served) -> None:
+    served.post("/check")
+    log = served.log.read_text("utf-8")
+    assert log.count(f":{served.port}") == 1
+    assert "request=-" not in log
+    stamped = re.findall(r"^\d{4}-\d\d-\d\dT\S+ (.*)$", log, re.MULTILINE)
+    assert len(stamped) > 3
+    assert all(re.match(r"(INFO|WARNING|ERROR) [\w.]+ \S", line) for line in stamped), stamped
+
+
 @pytest.mark.parametrize("picture", ["receipt.png", "large.jpg", "clouds.jpg"])
 def test_a_picture_comes_back_as_its_text(served: Served, picture: str) -> None:
     assert read(served, DATA / picture) == PICTURES[picture]
