@@ -33,7 +33,7 @@ def configure(form: str, *, others: bool = True) -> None:
     log.propagate = False
     if others:
         logging.getLogger().handlers = [handler]
-        for name in ("bentoml", "circus", "uvicorn.error"):  # BentoML gave them handlers of their own
+        for name in ("bentoml", "circus", "uvicorn", "uvicorn.error"):  # they may have handlers of their own
             logging.getLogger(name).handlers = []
             logging.getLogger(name).propagate = True
 

@@ -8,7 +8,7 @@ import pytest
 
 import logs
 
-OTHERS = ("bentoml", "circus", "uvicorn.error")
+OTHERS = ("bentoml", "circus", "uvicorn", "uvicorn.error")
 
 
 @pytest.fixture(autouse=True)
