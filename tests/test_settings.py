@@ -125,6 +125,37 @@ def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, 
         settings.load()
 
 
+@pytest.mark.parametrize(
+    ("address", "used"),
+    [
+        ("http://192.168.1.20:8060", "http://192.168.1.20:8060"),
+        (" http://NAS:8060/ ", "http://nas:8060"),
+        ("https://[fd00::1]/ai/", "https://[fd00::1]/ai"),
+        ("", None),
+    ],
+)
+def test_the_address_of_the_clip_service(monkeypatch: pytest.MonkeyPatch, address: str, used: str | None) -> None:
+    monkeypatch.setenv("CLIP_API_URL", address)
+    assert settings.load().clip_api_url == used
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("192.168.1.20:8060", "nas:8060", "ftp://nas", "file:///etc/passwd", "http://", "http://nas:99999", "none"),
+        *("http://user:hunter2@nas:8060", "http://nas/?a=b", "http://nas/#a"),
+    ],
+)
+def test_what_is_no_address_of_a_clip_service_is_named_but_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("CLIP_API_URL", address)
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.load()
+    assert str(caught.value).startswith("change CLIP_API_URL: it must be an address such as http://192.168.1.20:8060")
+    assert "hunter2" not in repr(caught.value)
+
+
 def test_all_wrong_values_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PORT", "many")
     monkeypatch.setenv("OCR_QUEUE", "0")
