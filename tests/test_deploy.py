@@ -59,11 +59,13 @@ def test_clip_is_only_started_if_it_is_asked_for_and_cannot_be_reached_from_outs
 
 
 def test_docker_alone_starts_what_the_other_compose_file_starts() -> None:
-    whole = load(ROOT / "compose.yaml")
-    assert set(whole["services"]) == set(load(DEPLOY / "compose.yaml")["services"])
-    for name, service in whole["services"].items():
-        assert service["extends"] == {"file": "deploy/compose.yaml", "service": name}
-    build = whole["services"]["ocr"]["build"]
+    """A copy, not `extends`: where the paths of an extended file begin differs between programs."""
+    whole, ready = load(ROOT / "compose.yaml"), load(DEPLOY / "compose.yaml")
+    build = whole["services"]["ocr"].pop("build")
+    assert whole["services"]["ocr"].pop("environment") == {"HTTP_PORT": "8000"}
+    assert whole["services"]["ocr"].pop("image") == "mtphotos-ocr:${TARGET:-openvino}"
+    assert ready["services"]["ocr"].pop("image") == "mtphotos-ocr:openvino"
+    assert whole == ready
     assert (ROOT / build["context"] / build["dockerfile"]) == DEPLOY / "Dockerfile"
     arguments = re.findall(r"^ARG (\w+)", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
     assert set(build["args"]) == set(arguments)
