@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from tests.fakes.project import KEY
 
 GET = ["/", "/favicon.ico", "/livez", "/readyz", "/metrics", "/docs.json"]
-POST = ["/check", "/ocr", "/restart", "/restart_v2"]
+POST = ["/check", "/ocr", "/restart", "/restart_v2", "/clip/img", "/clip/txt"]
 
 
 def allowed(value: str) -> set[str]:
