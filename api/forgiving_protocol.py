@@ -30,8 +30,10 @@ class ForgivingProtocol(BoundedProtocol):
         self.parser = _Parser(self)  # type: ignore[assignment] # it delegates
 
     def _should_upgrade(self) -> bool:
-        """Have uvicorn leave an offer to _Parser. CONNECT is none, and is refused."""
-        return self.parser.get_method() != b"CONNECT"
+        """Have uvicorn leave an offer to _Parser. The parser takes CONNECT for one too: that is a malformed request."""
+        if self.parser.get_method() == b"CONNECT":
+            raise ValueError("this is no proxy")
+        return True
 
     def make_head(self) -> bytes:
         """The head of the last request, without its offer."""

@@ -109,7 +109,6 @@ def test_a_client_that_waits_for_leave_to_send_the_body_gets_it_once() -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n",
         post(b"/", OFFERS[0] + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", b"hello"),
         post(b"/", OFFERS[0] + b"Transfer-Encoding: chunked\r\n", b"hello"),
     ],
@@ -119,6 +118,18 @@ def test_what_is_wrong_without_an_offer_is_wrong_with_one(request_: bytes) -> No
         writer.write(request_)
         answer = await reader.read()
         assert b"400 Bad Request" in answer or b"500 Internal" in answer
+
+    served(echo, use, ForgivingProtocol)
+
+
+@pytest.mark.parametrize("target", [b"x:443", b"http://x/a?q=1"])
+@pytest.mark.parametrize("offer", [b"", OFFERS[0]])
+def test_connect_is_refused_once_and_ends_the_connection(target: bytes, offer: bytes) -> None:
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"CONNECT " + target + b" HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n" + post(b"/b", b"", b""))
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.count(b"HTTP/1.1") == 1
 
     served(echo, use, ForgivingProtocol)
 
