@@ -7,9 +7,9 @@ followed, no proxy of the environment is used. Nothing is kept: photos pass chun
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Literal
 
@@ -43,7 +43,7 @@ class ClipService:
     """Where the CLIP service is, if there is one, and its key."""
 
     url: str | None
-    key: str
+    key: str = field(repr=False)
     pass_restart: bool = False
     """Whether restarts are passed on to it."""
 
@@ -116,8 +116,8 @@ class ClipProxy:
             raise UploadTooLarge(f"the upload is larger than {self._limits.max_bytes / 1e6:g} MB (OCR_MAX_UPLOAD_MB)")
 
     async def _exchange(self, request: Request, route: Route, body_read: asyncio.Event) -> bytes:
-        names = ("content-type",) if "transfer-encoding" in request.headers else ("content-type", "content-length")
-        headers = {name: request.headers[name] for name in names if name in request.headers}
+        names = {b"content-type"} if "transfer-encoding" in request.headers else {b"content-type", b"content-length"}
+        headers = [(name, value) for name, value in request.headers.raw if name in names]
         async with (
             _bound(self._limits.timeout_s, " (OCR_TIMEOUT)") as limit,
             aclosing(self._stream(request, limit, body_read)) as chunks,
@@ -185,13 +185,16 @@ class ClipProxy:
             self._note(LOOP if title == OWN_NAME else None)
 
     async def _post_restart(self, path: str) -> None:
-        with suppress(OcrError):  # it may restart without an answer
+        try:
             async with _bound(PROBE_TIMEOUT_S), self._client.stream("POST", path) as answer:
                 await _read(answer)
-        log.info("%s was passed on to the CLIP service", path)
+        except OcrError as error:  # it may restart without an answer
+            log.info("%s was passed on to the CLIP service: %s", path, error)
+        else:
+            log.info("%s was passed on to the CLIP service", path)
 
     def _note(self, problem: str | None) -> None:
-        if bool(problem) != bool(self._problem) or (problem and problem != self._problem):
+        if problem != self._problem:
             log.info("CLIP search: %s", problem or "the service at CLIP_API_URL answers")
         self._problem = problem
 

@@ -129,6 +129,19 @@ def test_only_what_describes_the_body_is_passed_and_never_the_keys_or_cookies_of
         }
 
 
+def test_a_boundary_that_is_not_ascii_passes_too(fake: FakeClip) -> None:
+    async def use(proxy: ClipProxy) -> None:
+        client = Client([b"photo"], {"content-type": "multipart/form-data; boundary=\u56fe"})
+        assert (await proxy.forward(client.request, "img")).body == VECTOR
+
+    run(fake.url, use)
+    assert fake.asked[0].headers["content-type"].encode("latin-1").endswith("boundary=\u56fe".encode())
+
+
+def test_the_key_is_not_in_what_is_printed_of_a_service() -> None:
+    assert KEY not in repr(ClipService("http://nas:8060", KEY))
+
+
 def test_a_proxy_of_the_environment_is_not_used(fake: FakeClip, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(variable, f"http://127.0.0.1:{free_port()}")
