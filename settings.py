@@ -137,7 +137,7 @@ class Settings(BaseSettings):
     @field_validator("clip_api_url")
     @classmethod
     def _check_clip_api_url(cls, address: str | None) -> str | None:
-        if address is None:
+        if not address or not address.strip():  # as a secret that is blank
             return None
         problem = "it must be an address such as http://192.168.1.20:8060, without a user, a ? or a #"
         try:
