@@ -135,7 +135,7 @@ def _from_numbers(numbers: Numbers, data: bytes, needed_side: int, max_pixels: i
         pixels, width, height = decode_numbers(data, needed_side)
     except ValueError as error:
         raise UnreadablePhoto(f"the picture is broken: {error}") from error
-    return Photo(pixels, width, height, lossless=True)
+    return Photo(pixels, width, height)
 
 
 def _photo(image: Image.Image, data: bytes, needed_side: int, max_pixels: int) -> Photo:
