@@ -54,7 +54,7 @@ def test_a_bento_holds_what_serves_and_the_requirements_as_tested(target: str, t
         for root in (ROOT, bento / "src")
     )
     assert packed == served
-    page = {"index.html", "page.css", *api.page.SCRIPTS}
+    page = {"index.html", "page.css", "icon.svg", *api.page.SCRIPTS}
     assert {path.name for path in (bento / "src" / "api" / "page").iterdir()} == {"__init__.py", *page}
     assert (bento / "README.md").read_text("utf-8") == (ROOT / "README.md").read_text("utf-8")
     pinned = bento / "env" / "python" / "requirements.txt"
