@@ -393,17 +393,19 @@ def test_a_process_that_no_thread_can_be_started_for_is_refused_and_ends(
 
 def test_no_file_descriptor_is_left_behind_by_restarts(options: Options) -> None:
     async def use(client: WorkerClient) -> None:
-        async def restarted() -> int:
+        async def restart() -> None:
             before = workers()
             client.restart()
             await asyncio.to_thread(psutil.wait_procs, before, 10)
             await until(lambda: len(workers()) == 1)
             await texts(client, (1, 2, 3))
-            return psutil.Process().num_fds()
 
         await client.start()
-        first = await restarted()
-        assert [await restarted() for _ in range(3)] == [first] * 3
+        await restart()
+        most = psutil.Process().num_fds()
+        for _ in range(3):
+            await restart()
+            await until(lambda: psutil.Process().num_fds() <= most)  # the last worker's may be closed later
 
     with_client(options, use)
 
