@@ -5,6 +5,7 @@ from collections.abc import Callable
 import cv2
 from PIL import Image
 
+from ocr.pillow_patches import bounded_pixels
 from ocr.types import Pixels
 
 FORMATS = {"GIF", "WEBP", "PNG", "AVIF", "HEIF"}
@@ -33,8 +34,9 @@ def choose_frame(image: Image.Image, first: Pixels, decode: Callable[[Image.Imag
         return first
     for number in range(1, min(MAX_FRAMES, MAX_PIXELS // (size[0] * size[1]))):
         try:
-            image.seek(number)
-            pixels = decode(image) if image.size == size else first
+            with bounded_pixels(size[0] * size[1]):  # a GIF's frame beyond its picture enlarges it, to gigabytes
+                image.seek(number)
+            pixels = decode(image)
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - there is no such frame, or it is broken: then those before it count

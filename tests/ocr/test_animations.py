@@ -1,5 +1,8 @@
 """Animations: the first frame in which something can be seen."""
 
+import resource
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -118,3 +121,19 @@ def test_too_little_memory_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.seek", seek)
     with pytest.raises(MemoryError):
         read([blank(), frame(250)], "PNG")
+
+
+@pytest.mark.parametrize("side", [300, 20_000, 65_535])
+@pytest.mark.parametrize("disposal", [0, 2, 3])
+def test_a_frame_of_a_gif_beyond_its_picture_takes_no_memory(side: int, disposal: int) -> None:
+    still = encoded(blank(), "GIF")
+    pixels = still[still.index(b",\0\0\0\0") + 10 : -1]
+    frames = [
+        b"!\xf9\x04" + bytes([disposal << 2, 10, 0, 0, 0]) + struct.pack("<cHHHHB", b",", 0, 0, side, side, 0) + pixels
+        for _ in range(2)
+    ]
+    bomb = still[:-1] + b"".join(frames) + still[-1:]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    photo = decode(bomb, needed_side=2000, max_pixels=10**7)
+    assert (photo.width, photo.height) == SIZE
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KB
