@@ -36,7 +36,7 @@ def choose_frame(image: Image.Image, first: Pixels, decode: Callable[[Image.Imag
         try:
             with bounded_pixels(size[0] * size[1]):  # a GIF's frame beyond its picture enlarges it, to gigabytes
                 image.seek(number)
-            pixels = decode(image)
+            pixels = decode(image) if image.size == size else first
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - there is no such frame, or it is broken: then those before it count

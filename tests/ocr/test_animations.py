@@ -4,6 +4,7 @@ import resource
 import struct
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image, ImageDraw
 
@@ -137,3 +138,11 @@ def test_a_frame_of_a_gif_beyond_its_picture_takes_no_memory(side: int, disposal
     photo = decode(bomb, needed_side=2000, max_pixels=10**7)
     assert (photo.width, photo.height) == SIZE
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KB
+
+
+def test_a_picture_of_another_size_in_a_heif_file_is_no_frame() -> None:
+    other = frame(250).resize((SIZE[1], SIZE[0]))
+    data = encoded(blank(), "HEIF", append_images=[*pillow_heif.from_pillow(other)])
+    photo = decode(data, needed_side=2000, max_pixels=10**7)
+    assert (photo.width, photo.height) == SIZE
+    assert photo.pixels.max() < animations.BLANK_CONTRAST
