@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
@@ -224,3 +225,10 @@ OTHERS = {
     "html": b"<!DOCTYPE html><html><body>404</body></html>",
 }
 """Files that are no photos, each of which is to be named."""
+
+
+def lack_memory(*_: object) -> None:
+    """Fail as OpenCV does where memory does not suffice."""
+    error = cv2.error("Failed to allocate")
+    error.code = cv2.Error.StsNoMem
+    raise error

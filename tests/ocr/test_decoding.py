@@ -1,4 +1,3 @@
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +6,7 @@ from PIL import ExifTags, Image
 
 from ocr.decoding import decode
 from ocr.errors import UnreadablePhoto
-from tests.fakes.pictures import encoded, lying, oriented
+from tests.fakes.pictures import encoded, lack_memory, lying, oriented
 
 RED, BLUE = (0, 0, 254), (254, 0, 0)  # BGR; JPEG keeps them to a few units
 
@@ -156,12 +155,7 @@ def test_too_little_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyP
 
 
 def test_nor_is_it_in_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
-    def imdecode(*_: object) -> None:
-        error = cv2.error("Failed to allocate")
-        error.code = cv2.Error.StsNoMem
-        raise error
-
-    monkeypatch.setattr("cv2.imdecode", imdecode)
+    monkeypatch.setattr("cv2.imdecode", lack_memory)
     with pytest.raises(MemoryError):
         decode(encoded(flag(), "JPEG"), needed_side=2000, max_pixels=10**6)
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ocr.decoding import Photo, decode
 from ocr.errors import UnreadablePhoto
-from tests.fakes.pictures import lying, tiff
+from tests.fakes.pictures import lack_memory, lying, tiff
 from worker.pixel_budget import weigh_pixels
 
 WIDTH, HEIGHT = 24, 16
@@ -146,11 +146,6 @@ def test_a_damaged_one_is_read_or_refused(data: st.DataObject) -> None:
 
 
 def test_too_little_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    def imdecode(*_: object) -> None:
-        error = cv2.error("Failed to allocate")
-        error.code = cv2.Error.StsNoMem
-        raise error
-
-    monkeypatch.setattr("cv2.imdecode", imdecode)
+    monkeypatch.setattr("cv2.imdecode", lack_memory)
     with pytest.raises(MemoryError):
         read(tiff(flag()))
