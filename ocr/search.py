@@ -1,8 +1,8 @@
 """Where in a photo there is text: a coarse pass over the whole of it, then fine passes over windows that need them.
 
-Every place with evidence of text is seen by the detector at the scale at which its lines are legible, and evidence that
-no region explains is looked at twice as closely, in a window of its own, until it is explained, gone, or the photo has
-no more pixels (as AutoFocus does for objects: Najibi et al. 2019, https://arxiv.org/abs/1812.01600). docs/adr/0008.
+Lines that are too small to be legible are seen again at the scale that makes them so, and cells in which the coarse
+pass has evidence of text that no line explains at twice the scale, all within a budget of pixels (as AutoFocus does for
+objects: Najibi et al. 2019, https://arxiv.org/abs/1812.01600). docs/adr/0008.
 """
 
 import functools
