@@ -139,6 +139,12 @@ def test_the_address_of_the_clip_service(monkeypatch: pytest.MonkeyPatch, addres
     assert settings.load().clip_api_url == used
 
 
+def test_a_blank_secret_is_no_address_of_a_clip_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "SECRETS_FOLDER", tmp_path)
+    (tmp_path / "clip_api_url").write_text(" \n", "utf-8")
+    assert settings.load().clip_api_url is None
+
+
 @pytest.mark.parametrize(
     "address",
     [
