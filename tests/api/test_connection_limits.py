@@ -71,10 +71,10 @@ def test_one_that_is_answered_late_is_answered_though_another_is_begun_behind_it
     served(slow, use, Impatient)
 
 
-def connected(transport: Mock) -> BoundedProtocol:
+def connected(transport: Mock, kind: type[BoundedProtocol]) -> BoundedProtocol:
     config = uvicorn.Config(quick, log_config=None, lifespan="off")
     config.load()
-    protocol = Impatient(config, ServerState(), {}, asyncio.get_running_loop())
+    protocol = kind(config, ServerState(), {}, asyncio.get_running_loop())
     protocol.connection_made(transport)
     return protocol
 
@@ -83,7 +83,7 @@ def connected(transport: Mock) -> BoundedProtocol:
 def test_a_connection_is_waited_for_until_it_is_lost(lost: bool) -> None:
     async def run() -> bool:
         transport = Mock(asyncio.Transport)
-        protocol = connected(transport)
+        protocol = connected(transport, Impatient)
         if lost:
             protocol.connection_lost(ConnectionResetError())
         await asyncio.sleep(1.5 * HEADER_TIMEOUT_S)
@@ -98,7 +98,7 @@ def refusals(*pieces: bytes) -> int:
     async def run() -> int:
         transport = Mock(asyncio.Transport)
         transport.is_closing.side_effect = lambda: transport.close.called
-        protocol = connected(transport)
+        protocol = connected(transport, BoundedProtocol)
         for piece in pieces:
             protocol.data_received(piece)
             await asyncio.sleep(0.01)
