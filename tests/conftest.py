@@ -3,8 +3,10 @@
 But for those of the page: they use Chromium, and are skipped where there is none.
 """
 
+import gc
 import os
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -39,12 +41,42 @@ MARKS = {
 """By a test's path: `make test-fast` leaves them all out."""
 
 
+TOGETHER = {
+    "api/http/": ("api/http/",),
+    "served": ("service/page/", "service/test_description.py", "service/test_examples.py", "service/test_served.py"),
+}
+"""By a test's path: what shares a service, and is run by one process therefore. Else each file is one's own."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order: dict[pytest.Item, tuple[bool, bool]] = {}
     for item in items:
         path = item.path.relative_to(HERE).as_posix()
         for mark, places in MARKS.items():
             if path.startswith(places):
                 item.add_marker(mark)
+        group = next((group for group, places in TOGETHER.items() if path.startswith(places)), path)
+        item.add_marker(pytest.mark.xdist_group(group))
+        order[item] = group != "served", not any(item.iter_markers(mark) for mark in MARKS)
+    items.sort(key=order.__getitem__)  # what takes long first, so that no process is left with it in the end
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Collect what a failed test has left before it is reported, and nothing while it is.
+
+    A task whose exception nobody took logs its traceback when it is collected. For that, Python parses lines of code,
+    and up to 3.12.1 it cannot do so while it is parsing (gh-106905): if the collector ran while Hypothesis or pytest
+    parsed the failed test, pytest itself ended with a SystemError.
+    """
+    if call.excinfo:
+        gc.collect()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -248,7 +248,7 @@ def test_a_client_that_has_left_is_gone(
             writer.write_eof()
             await asyncio.sleep(half_closed_s)
         leave(writer)
-        await asyncio.wait_for(app.gone.wait(), 10)
+        await app.gone.wait()
         app.go.set()
 
     served(app, use, ForgivingProtocol, new_loop)
@@ -262,7 +262,7 @@ def test_so_is_one_that_half_closes_before_it_has_sent_all(body: bytes, new_loop
     async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(post(b"/", b"Content-Length: 5\r\n", body))
         writer.write_eof()
-        await asyncio.wait_for(app.gone.wait(), 10)
+        await app.gone.wait()
         assert await reader.read() == b""
 
     served(app, use, ForgivingProtocol, new_loop)
@@ -303,7 +303,7 @@ def test_so_is_one_that_has_left_behind_a_proxy_that_half_closes_for_it(leaves: 
             await app.taken.wait()
             if leaves:
                 client.close()
-                await asyncio.wait_for(app.gone.wait(), 10)
+                await app.gone.wait()
                 app.go.set()
             else:
                 client.write_eof()

@@ -10,6 +10,7 @@ import pytest
 
 from api.errors import Stopping
 from api.graceful_shutdown import GracefulShutdown
+from tests.fakes.waiting import LONG_S, run_to_its_end
 
 
 async def wait_for_ever(shutdown: GracefulShutdown, then: Callable[[], None]) -> None:
@@ -36,7 +37,7 @@ async def turn() -> None:
 
 def test_what_ends_in_time_is_not_disturbed_and_then_the_server_hears_of_it() -> None:
     async def use() -> str:
-        shutdown, server = GracefulShutdown(5), Server()
+        shutdown, server = GracefulShutdown(2 * LONG_S), Server()
         async with shutdown.bound():
             async with shutdown.bound():
                 shutdown.begin(server.handle)
@@ -55,12 +56,12 @@ def test_what_takes_longer_is_refused_and_then_the_server_hears_of_it() -> None:
             await wait_for_ever(shutdown, lambda: shutdown.begin(server.handle))
         assert server.signals == [0]
 
-    asyncio.run(asyncio.wait_for(use(), 10))
+    run_to_its_end(use())
 
 
 def test_what_comes_later_is_refused_at_once() -> None:
     async def use() -> None:
-        shutdown, server = GracefulShutdown(5), Server()
+        shutdown, server = GracefulShutdown(2 * LONG_S), Server()
         async with shutdown.bound():
             assert not shutdown.begun
             shutdown.begin(server.handle)
@@ -69,12 +70,12 @@ def test_what_comes_later_is_refused_at_once() -> None:
                 await wait_for_ever(shutdown, lambda: None)
             assert server.signals == []
 
-    asyncio.run(asyncio.wait_for(use(), 4))
+    run_to_its_end(use())
 
 
 def test_where_nothing_is_under_way_the_server_hears_of_it_at_once() -> None:
     async def use() -> None:
-        shutdown, server = GracefulShutdown(5), Server()
+        shutdown, server = GracefulShutdown(2 * LONG_S), Server()
         shutdown.begin(server.handle)
         assert server.signals == [0]
 
@@ -95,7 +96,7 @@ def test_another_signal_does_not_put_the_end_off() -> None:
             await wait_for_ever(shutdown, lambda: None)
         insisting.cancel()
 
-    asyncio.run(asyncio.wait_for(use(), 5))
+    run_to_its_end(use())
 
 
 def test_without_a_signal_nothing_is_bounded() -> None:
@@ -112,7 +113,7 @@ def test_a_signal_begins_it_and_reaches_the_server_afterwards(number: signal.Sig
     server = Server()
 
     async def use() -> None:
-        shutdown = GracefulShutdown(5)
+        shutdown = GracefulShutdown(2 * LONG_S)
         shutdown.watch_signals()
         async with shutdown.bound():
             os.kill(os.getpid(), number)
@@ -123,7 +124,7 @@ def test_a_signal_begins_it_and_reaches_the_server_afterwards(number: signal.Sig
 
     before = {each: signal.signal(each, server.handle) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
-        asyncio.run(asyncio.wait_for(use(), 10))
+        run_to_its_end(use())
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,13 @@ from starlette.types import Message
 from api.errors import ClientGone, MalformedForm, QueueFull, RequestRefused, UploadTooLarge, UploadTooSlow
 from api.uploads import Timings, UploadBudget, wait_while_connected
 from tests.fakes.kept import Noted, without_collector
+from tests.fakes.waiting import run_to_its_end
 
 SIZE = 1000
 
 
-def run(use: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(use(), 10))
+def run(use: Callable[[], Coroutine[object, object, None]]) -> None:
+    run_to_its_end(use())
 
 
 class Sender:
@@ -152,7 +153,7 @@ def test_a_sender_that_has_fallen_silent_is_given_up() -> None:
 
 def test_a_sender_of_one_byte_at_a_time_is_given_up() -> None:
     async def use() -> None:
-        uploads = UploadBudget(max_photos=1, max_bytes=SIZE, timings=Timings(stall_timeout_s=0.2))
+        uploads = UploadBudget(max_photos=1, max_bytes=SIZE, timings=Timings(stall_timeout_s=1))
         sender = Sender([bytes([byte]) for byte in form(bytes(500))])
         receive = sender.request.receive
 

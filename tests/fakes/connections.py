@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from tests.fakes.waiting import LONG_S
+
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Use = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
@@ -28,4 +30,4 @@ def served(app: App, use: Use, protocol: type[asyncio.Protocol], new_loop: NewLo
             writer.close()
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(asyncio.wait_for(run(), 20))
+        runner.run(asyncio.wait_for(run(), LONG_S))

@@ -12,6 +12,7 @@ from PIL import Image
 from ocr.decoding import decode
 from ocr.types import Reading, TextLine
 from runners.base import Options
+from tests.fakes.waiting import LONG_S, wait_until
 
 Colour = tuple[int, int, int]
 
@@ -24,6 +25,8 @@ SAYS: Colour = (0, 255, 255)
 SLOW: Colour = (0, 0, 255)
 COUNTS_COMPANY: Colour = (255, 0, 255)
 SLOW_SECONDS = 0.5
+HELD: Colour = (0, 0, 254)
+"""Is being read, which a file `held` in the folder of the model shows, until the test lets it go (`let_go`)."""
 
 
 def photo(colour: Colour, size: tuple[int, int] = (40, 30)) -> bytes:
@@ -36,6 +39,12 @@ def photo(colour: Colour, size: tuple[int, int] = (40, 30)) -> bytes:
 def name(colour: Colour) -> str:
     """What ColourRunner reads in a picture of that colour."""
     return "#" + bytes(colour).hex()
+
+
+def let_go(options: Options) -> None:
+    """Let photos in HELD be read, those that come later too."""
+    assert options.model_dir
+    (options.model_dir / "go").touch()
 
 
 class ColourRunner:
@@ -65,6 +74,10 @@ class ColourRunner:
             os.write(2, "\N{SNOWMAN}\x1b[1m".encode() + b"\xff, says a library\n")
         if colour == SLOW:
             time.sleep(SLOW_SECONDS)
+        if colour == HELD:
+            assert self._options.model_dir
+            (self._options.model_dir / "held").touch()
+            wait_until((self._options.model_dir / "go").exists)
         if colour == COUNTS_COMPANY:
             return self._company(decoded.width, decoded.height)
         if colour == BLANK:
@@ -77,9 +90,9 @@ class ColourRunner:
         """How many such photos are read at the same time, when there are two at least; fails if one stays alone."""
         with self._lock:
             self._inside += 1
-        self._pair.wait(30)
+        self._pair.wait(LONG_S)
         count = self._inside
-        self._pair.wait(30)
+        self._pair.wait(LONG_S)
         with self._lock:
             self._inside -= 1
         polygon = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)

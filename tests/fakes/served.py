@@ -7,16 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2 as httpx
 import psutil
-import pytest
 
 from tests.fakes.project import ROOT
+from tests.fakes.waiting import LONG_S, wait_until
 
 VENV = Path(sys.executable).parent.parent
 
@@ -41,7 +40,7 @@ class Served:
 
     def post(self, path: str, picture: Path | None = None) -> httpx.Response:
         files = {"file": picture.read_bytes()} if picture else None
-        return httpx.post(f"{self.url}{path}", headers=self.headers, files=files, timeout=120)
+        return httpx.post(f"{self.url}{path}", headers=self.headers, files=files, timeout=LONG_S)
 
     def server(self) -> psutil.Process:
         """The process that answers HTTP."""
@@ -107,37 +106,29 @@ def started(
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
+            process.wait(LONG_S)
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[str], log: Path, probe: str = "/readyz") -> None:
-    end = time.monotonic() + 180
-    while time.monotonic() < end and process.poll() is None:
+    def is_ready() -> bool:
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"http://127.0.0.1:{port}{probe}", timeout=5).status_code == 200:
-                return
-        time.sleep(0.1)  # also between answers: the model is being loaded
-    pytest.fail(f"the service did not start:\n{log.read_text('utf-8')}")
+            return httpx.get(f"http://127.0.0.1:{port}{probe}", timeout=LONG_S).status_code == 200
+        return False
+
+    wait_until(
+        is_ready, "the service's start", while_=lambda: process.poll() is None, told=lambda: log.read_text("utf-8")
+    )
 
 
 def taken_in(served: Served) -> float:
     """How many photos wait, are being read, or have been since the service was started."""
-    lines = httpx.get(f"{served.url}/metrics", headers=served.headers).text.splitlines()
+    lines = httpx.get(f"{served.url}/metrics", headers=served.headers, timeout=LONG_S).text.splitlines()
     names = (
         "mtphotos_ocr_photos_reading ",
         "mtphotos_ocr_photos_waiting ",
         'mtphotos_ocr_photos_total{outcome="read"}',
     )
     return sum(float(line.split()[1]) for line in lines if line.startswith(names))
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 30) -> None:
-    """Wait until a condition holds, or fail because `what` has not happened."""
-    end = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"{what} has not happened within {timeout_s:g} s")
-        time.sleep(0.05)
 
 
 def until_taken_in(served: Served, photos: float) -> None:

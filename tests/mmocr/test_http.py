@@ -1,12 +1,11 @@
 """The same over HTTP, as MT Photos asks."""
 
-import time
-
 import pytest
 from starlette.testclient import TestClient
 
 from tests.fakes.checkpoints import ARC, BAR
 from tests.fakes.project import KEY
+from tests.fakes.waiting import wait_until
 
 
 @pytest.mark.parametrize("files", ["textsnake"], indirect=True)  # BentoML's service is made once a process
@@ -17,8 +16,7 @@ def test_a_photo_is_read_over_http(files: dict[str, str], picture: bytes, monkey
     import service
 
     with TestClient(service.OcrService.to_asgi()) as client:  # type: ignore[attr-defined]
-        while client.get("/readyz").status_code != 200:
-            time.sleep(0.1)
+        wait_until(lambda: client.get("/readyz").status_code == 200)
         answer = client.post("/ocr", headers={"api-key": KEY}, files={"file": picture}).json()["result"]
     assert answer["texts"] == [ARC, BAR]
     assert all(float(box[side]) >= 0 for box in answer["boxes"] for side in ("x", "y", "width", "height"))

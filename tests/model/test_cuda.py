@@ -12,50 +12,58 @@ from ocr.model_files import find_package
 from ocr.types import Limits, TextLine
 from runners.base import Options, Runner
 from runners.registry import RUNNERS, make
+from tests.fakes.child import Child
 from tests.fakes.project import DATA, PICTURES
 
 if not find_package("paddle"):
     pytest.skip("there is no PaddlePaddle 2.6 for this machine", allow_module_level=True)
 
 
-def runner(name: str, device: str | None = "cpu", folder: Path | None = None) -> Runner:
+def load(name: str, device: str | None = "cpu", folder: Path | None = None) -> Runner:
     limits = Limits(max_side=2000, max_pixels=200_000_000, min_score=0.5)
     made = make(RUNNERS[name].class_path, Options("ppocrv4", 2, limits, folder, device=device))
     made.load()
     return made
 
 
-@cache
-def loaded(name: str) -> Runner:
-    return runner(name)
+loaded = cache(load)
 
 
-def lines(name: str, picture: str) -> list[TextLine]:
-    return loaded(name).read((DATA / picture).read_bytes()).lines
+def lines(name: str, picture: str, folder: Path | None = None) -> list[TextLine]:
+    return loaded(name, folder=folder).read((DATA / picture).read_bytes()).lines
+
+
+def texts_at_once(pictures: list[str]) -> list[list[str]]:
+    with ThreadPoolExecutor(len(pictures)) as pool:
+        return list(pool.map(lambda picture: [line.text for line in lines("cuda", picture)], pictures))
+
+
+def check(device: str | None = "cpu", folder: Path | None = None) -> None:
+    """Raise what loading the runner raises."""
+    load("cuda", device, folder)
 
 
 UNKNOWN = "japanese.png"  # PP-OCRv4 does not know its characters: what it takes them for depends on the free space
 
 
 @pytest.mark.parametrize("picture", sorted(set(PICTURES) - {UNKNOWN}))
-def test_it_reads_as_the_onnx_runner_does_with_the_same_model(picture: str) -> None:
-    cuda, onnx = lines("cuda", picture), lines("onnx", picture)
+def test_it_reads_as_the_onnx_runner_does_with_the_same_model(picture: str, child: Child) -> None:
+    cuda, onnx = child(lines, "cuda", picture), child(lines, "onnx", picture)
     assert [line.text for line in cuda] == [line.text for line in onnx]
     for line, other in zip(cuda, onnx, strict=True):
         assert line.box == pytest.approx(other.box, abs=2)
         assert line.score == pytest.approx(other.score, abs=0.05)
 
 
-def test_photos_at_once_have_the_texts_of_photos_alone() -> None:
+def test_photos_at_once_have_the_texts_of_photos_alone(child: Child) -> None:
     pictures = ["receipt.png", "tilted.png", "chinese.png"] * 2
-    with ThreadPoolExecutor(6) as pool:
-        at_once = list(pool.map(lambda picture: [line.text for line in lines("cuda", picture)], pictures))
-    assert at_once == [[line.text for line in lines("cuda", picture)] for picture in pictures]
+    alone = [[line.text for line in child(lines, "cuda", picture)] for picture in pictures]
+    assert child(texts_at_once, pictures) == alone
 
 
-def test_without_a_card_it_says_what_to_do() -> None:
+def test_without_a_card_it_says_what_to_do(child: Child) -> None:
     with pytest.raises(RunnerUnavailable, match=r"is the one for CPUs: install paddlepaddle-gpu .*OCR_DEVICE=cpu"):
-        runner("cuda", device=None)
+        child(check, None)
 
 
 @pytest.fixture
@@ -68,24 +76,24 @@ def own(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_model_of_ones_own_is_read_with(own: Path) -> None:
-    read = runner("cuda", folder=own).read((DATA / "receipt.png").read_bytes())
-    assert [line.text for line in read.lines] == [line.text for line in lines("cuda", "receipt.png")]
+def test_a_model_of_ones_own_is_read_with(own: Path, child: Child) -> None:
+    read, same = child(lines, "cuda", "receipt.png", own), child(lines, "cuda", "receipt.png")
+    assert [line.text for line in read] == [line.text for line in same]
 
 
-def test_a_model_without_its_files_is_named(own: Path) -> None:
+def test_a_model_without_its_files_is_named(own: Path, child: Child) -> None:
     shutil.rmtree(own / "rec")
     wanted = "det/inference.pdmodel and rec/inference.pdmodel, or no det/inference.json and rec/inference.json"
     with pytest.raises(RunnerUnavailable, match=f"OCR_MODEL_DIR={own} has no {wanted}"):
-        runner("cuda", folder=own)
+        child(check, folder=own)
 
 
 @pytest.mark.parametrize(
     ("name", "text"), [("characters.txt", "a\nb\n"), ("inference.yml", "PostProcess:\n  character_dict: [a, b]\n")]
 )
-def test_a_dictionary_that_does_not_fit_is_named(own: Path, name: str, text: str) -> None:
+def test_a_dictionary_that_does_not_fit_is_named(own: Path, name: str, text: str, child: Child) -> None:
     (own / "rec" / name).write_text(text, "utf-8")
     with pytest.raises(
         RunnerUnavailable, match="knows 6624 characters, its dictionary has 3: put its own beside it as"
     ):
-        runner("cuda", folder=own)
+        child(check, folder=own)

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.fakes.project import DATA, PICTURES, ROOT
+from tests.fakes.waiting import LONG_S
 
 READ = """
 import json, sys
@@ -30,7 +31,7 @@ def test_it_reads_without_newer_instructions(newest: str) -> None:
     command = [sys.executable, "-c", READ, *(str(DATA / name) for name in names)]
     environment = os.environ | {"ONEDNN_MAX_CPU_ISA": newest}
     ran = subprocess.run(  # in the root, where the modules are
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONG_S, check=False
     )
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout) == [PICTURES.get(name, []) for name in names]

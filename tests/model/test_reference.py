@@ -1,13 +1,15 @@
 """Our pipeline on the real networks, held against the libraries' own objects on the pictures of tests/data."""
 
 import math
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from multiprocessing import get_context
 
 import cv2
 import numpy as np
 import pytest
 
-from benchmarks.readers import READERS, PhotoReader
+from benchmarks.readers import READERS
 from benchmarks.scoring import Box, Line, measure_iou, normalize
 from tests.fakes.project import DATA, PICTURES
 
@@ -23,14 +25,19 @@ CONTRAST = 60  # grey levels between print and its ground, of 256
 NO_EXIF = {"openvino-ppocrv4", "onnx-ppocrv4"}  # their library does not turn a photo upright
 
 
-@cache
-def reader(name: str) -> PhotoReader:
-    return READERS[name]()
+def read_all(name: str) -> dict[str, list[Line]]:
+    reader = READERS[name]()
+    return {picture: reader(DATA / picture) for picture in PICTURES}
 
 
 @cache
+def read_in_child(name: str) -> dict[str, list[Line]]:
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(read_all, name).result()
+
+
 def read(name: str, picture: str) -> list[Line]:
-    return reader(name)(DATA / picture)
+    return read_in_child(name)[picture]
 
 
 def right(lines: list[Line], picture: str) -> dict[str, Line]:

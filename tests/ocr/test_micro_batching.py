@@ -10,7 +10,7 @@ import pytest
 
 from ocr.micro_batching import MicroBatcher
 from ocr.types import Pixels
-from tests.fakes.waiting import wait_until
+from tests.fakes.waiting import LONG_S, wait_until
 
 
 def crop(value: int) -> Pixels:
@@ -28,7 +28,7 @@ class ValueRecognizer:
     def __call__(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
         self.batches.append(len(crops))
         self.started.set()
-        assert self.go.wait(10)
+        assert self.go.wait(LONG_S)
         values = [int(crop[0, 0, 0]) for crop in crops]
         if 13 in values and len(values) > 2:
             raise RuntimeError("out of memory")
@@ -40,7 +40,7 @@ def recognize_at_once(recognizer: ValueRecognizer, photos: list[list[int]]) -> l
     batcher = MicroBatcher(recognizer)
     with ThreadPoolExecutor(len(photos)) as pool:
         first = pool.submit(batcher, [crop(value) for value in photos[0]])
-        assert recognizer.started.wait(10)
+        assert recognizer.started.wait(LONG_S)
         others = [pool.submit(batcher, [crop(value) for value in photo]) for photo in photos[1:]]
         wait_until(lambda: len(batcher._queue) == len(others))
         recognizer.go.set()

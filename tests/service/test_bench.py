@@ -18,7 +18,7 @@ def test_the_bench_measures_the_service_beside_a_peer(tmp_path: Path) -> None:
     (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
     arguments = [str(tmp_path), "--out", str(tmp_path / "out"), "--peer", "rapidocr_openvino"]
     command = [sys.executable, "-m", "benchmarks.bench", *arguments]
-    ran = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180, check=False)
+    ran = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     table = {row.split("|")[1].strip(): row.split("|")[2:-1] for row in ran.stdout.splitlines()}
     assert [cell.strip() for cell in table["lines F1, scenes"]] == ["1.000", "", "1.000"]

@@ -14,6 +14,7 @@ import api.page
 from tests.fakes.pictures import encoded
 from tests.fakes.project import DATA, ROOT
 from tests.fakes.served import VENV, copy_project, environment, started
+from tests.fakes.waiting import LONG_S
 
 KEY = "a-key-that-must-not-be-built-in"
 BENTOFILES = {"openvino": "bentofile.yaml"} | {
@@ -76,13 +77,13 @@ def test_a_bento_serves_from_any_folder(tmp_path: Path) -> None:
 
         def read(photo: bytes) -> dict[str, Any]:
             url = f"http://127.0.0.1:{port}/ocr"
-            answer = httpx.post(url, headers={"api-key": KEY}, files={"file": photo}, timeout=60).json()
+            answer = httpx.post(url, headers={"api-key": KEY}, files={"file": photo}, timeout=LONG_S).json()
             assert isinstance(answer, dict)
             return answer
 
         assert read((DATA / "strip.png").read_bytes())["result"]["texts"] == ["Exit"]
         assert "broken" in read(spoilt_tiff())["msg"]
-        assert "<h1" in httpx.get(f"http://127.0.0.1:{port}/").text
+        assert "<h1" in httpx.get(f"http://127.0.0.1:{port}/", timeout=LONG_S).text
     printed = log.read_text("utf-8")
     assert "Traceback" not in printed
     assert "Tracking Payload" not in printed  # what BentoML would report to its makers

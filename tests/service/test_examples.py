@@ -14,6 +14,7 @@ import pytest
 from ocr.formats import READABLE_FORMATS
 from tests.fakes.project import DATA, PICTURES, ROOT
 from tests.fakes.served import Served, environment, free_port
+from tests.fakes.waiting import LONG_S
 
 EXAMPLES = ROOT / "examples"
 COMMANDS = {
@@ -30,7 +31,7 @@ def run(example: str, *arguments: Path | str, url: str, key: str) -> subprocess.
         env=environment(API_AUTH_KEY=key, OCR_ADDRESS=url),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LONG_S,
         check=False,
     )
 

@@ -28,9 +28,9 @@ from tests.fakes.served import (
     started,
     taken_in,
     until_taken_in,
-    wait_until,
     wait_until_ready,
 )
+from tests.fakes.waiting import LONG_S, wait_until
 
 RECEIPT = DATA / "receipt.png"
 LARGE = DATA / "large.jpg"
@@ -38,7 +38,7 @@ LARGE = DATA / "large.jpg"
 
 def read(served: Served, picture: Path) -> list[str]:
     with picture.open("rb") as file:
-        answer = httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": file}, timeout=120)
+        answer = httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": file}, timeout=LONG_S)
     assert answer.status_code == 200
     texts: list[str] = answer.json()["result"]["texts"]
     return texts
@@ -69,12 +69,12 @@ def test_a_picture_comes_back_as_its_text(served: Served, picture: str) -> None:
 def test_a_receipt_is_read_from_any_kind_of_file(served: Served, kind: str) -> None:
     with Image.open(RECEIPT) as receipt:
         file = KINDS[kind](receipt.convert("RGB"))
-    answer = httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": file}, timeout=60)
+    answer = httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": file}, timeout=LONG_S)
     assert answer.json()["result"]["texts"] == PICTURES["receipt.png"]
 
 
 def test_a_film_is_named(served: Served) -> None:
-    answer = httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": OTHERS["mp4"]}, timeout=60)
+    answer = httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": OTHERS["mp4"]}, timeout=LONG_S)
     assert answer.status_code == 200
     assert answer.json()["result"] == []
     assert "MPEG-4" in answer.json()["msg"]
@@ -82,7 +82,7 @@ def test_a_film_is_named(served: Served) -> None:
 
 def test_utf8_is_not_escaped(served: Served) -> None:
     with (DATA / "chinese.png").open("rb") as file:
-        answer = httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": file}, timeout=60)
+        answer = httpx.post(f"{served.url}/ocr", headers=served.headers, files={"file": file}, timeout=LONG_S)
     assert "北京欢迎您" in answer.content.decode()
 
 
@@ -90,7 +90,10 @@ def test_utf8_is_not_escaped(served: Served) -> None:
 def test_ipv4_and_ipv6(served: Served, host: str) -> None:
     if host == "[::1]" and not Path("/proc/net/if_inet6").exists():
         pytest.skip("no IPv6 on this machine")
-    assert httpx.post(f"http://{host}:{served.port}/check", headers=served.headers).json()["result"] == "pass"
+    assert (
+        httpx.post(f"http://{host}:{served.port}/check", headers=served.headers, timeout=LONG_S).json()["result"]
+        == "pass"
+    )
 
 
 def test_concurrent_requests_each_get_their_own_answer(served: Served) -> None:
@@ -108,7 +111,7 @@ def test_check_answers_at_once_while_photos_are_read(served: Served) -> None:
             reading = [pool.submit(read, served, LARGE) for _ in range(8)]
             until_taken_in(served, before + 8)
             for _ in range(10):
-                answer = httpx.post(f"{served.url}/check", headers=served.headers, timeout=2)
+                answer = httpx.post(f"{served.url}/check", headers=served.headers, timeout=LONG_S)
                 assert answer.json()["result"] == "pass"
             assert not any(future.done() for future in reading)
         finally:
@@ -132,7 +135,7 @@ def test_restart_under_load_loses_nothing_and_replaces_the_worker(served: Served
         restart(served)
         texts = [future.result() for future in reading]
     assert texts == [PICTURES["receipt.png"]] * 18
-    assert psutil.wait_procs([before], 30)[1] == []
+    assert psutil.wait_procs([before], LONG_S)[1] == []
 
 
 def test_a_killed_worker_is_replaced_and_its_photos_are_read(served: Served) -> None:
@@ -159,7 +162,7 @@ def test_without_a_key_it_refuses_to_start_with_one_line(tmp_path: Path) -> None
         env=environment(HTTP_PORT=str(free_port())),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONG_S,
         check=False,
     )
     assert ran.returncode == 1
@@ -182,7 +185,7 @@ def test_bentoml_serve_alone_serves_the_same(alone: Served) -> None:
 def test_a_killed_server_takes_its_worker_along_and_is_replaced(alone: Served) -> None:
     server, worker = alone.server(), alone.worker()
     server.kill()
-    assert psutil.wait_procs([server, worker], 10)[1] == []
+    assert psutil.wait_procs([server, worker], LONG_S)[1] == []
     wait_until_ready(alone.port, alone.process, alone.log)
     assert read(alone, RECEIPT) == PICTURES["receipt.png"]
 
@@ -195,8 +198,8 @@ def test_sigterm_answers_what_is_in_flight_and_leaves_nothing_behind(alone: Serv
         os.killpg(alone.process.pid, signal.SIGTERM)
         texts = [future.result() for future in reading]
     assert texts == [PICTURES["large.jpg"], PICTURES["receipt.png"]] * 5
-    alone.process.wait(30)
-    assert psutil.wait_procs(family, 10)[1] == []
+    alone.process.wait(LONG_S)
+    assert psutil.wait_procs(family, LONG_S)[1] == []
 
 
 def test_a_client_that_hangs_up_leaves_its_place_to_the_next(served: Served) -> None:
@@ -225,11 +228,11 @@ CHUNKED = b"POST /ocr HTTP/1.1\r\nhost: x\r\napi-key: KEY\r\ntransfer-encoding: 
     ids=["path", "header", "headers", "trailers", "extension of a chunk"],
 )
 def test_what_comes_without_end_beside_a_body_is_cut_off(served: Served, begin: bytes, again: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", served.port), 30) as sender:
+    with socket.create_connection(("127.0.0.1", served.port), LONG_S) as sender:
         sender.sendall(begin.replace(b"KEY", served.key.encode()))
         with pytest.raises(ConnectionError):
             sender.sendall(again * 2000)  # 20 MB
-    assert httpx.get(f"{served.url}/livez", timeout=5).status_code == 200
+    assert httpx.get(f"{served.url}/livez", timeout=LONG_S).status_code == 200
 
 
 def test_a_wrong_setting_is_one_line_too(tmp_path: Path) -> None:
@@ -239,7 +242,7 @@ def test_a_wrong_setting_is_one_line_too(tmp_path: Path) -> None:
         env=environment(API_AUTH_KEY="key", OCR_RUNNER="tpu"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONG_S,
         check=False,
     )
     assert ran.returncode == 1

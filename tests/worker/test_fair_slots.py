@@ -1,15 +1,16 @@
 """Who reads when."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 
 import pytest
 
+from tests.fakes.waiting import run_to_its_end
 from worker.fair_slots import FairSlots
 
 
-def with_places(count: int, use: Callable[[FairSlots], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(use(FairSlots(count)), 10))
+def with_places(count: int, use: Callable[[FairSlots], Coroutine[object, object, None]]) -> None:
+    run_to_its_end(use(FairSlots(count)))
 
 
 async def queue(places: FairSlots, took: list[str], *names: str) -> list["asyncio.Task[None]"]:

@@ -17,7 +17,8 @@ from runners.base import Options
 from runners.registry import RUNNERS, RunnerEntry
 from tests.fakes import runner as fakes
 from tests.fakes.kept import Noted, without_collector
-from tests.fakes.readers import texts, until, with_client, workers
+from tests.fakes.readers import TimeLimits, texts, until, with_client, workers
+from tests.fakes.waiting import LONG_S
 from worker.client import WorkerClient
 from worker.process import WorkerDied, WorkerProcess
 from worker.supervisor import WorkerLimits
@@ -30,7 +31,7 @@ def test_each_caller_gets_its_own_answer(options: Options) -> None:
     async def use(client: WorkerClient) -> None:
         assert await texts(client, *COLOURS) == [fakes.name(colour) for colour in COLOURS]
 
-    with_client(options, use, limits=WorkerLimits(3, 30))
+    with_client(options, use, limits=WorkerLimits(3, LONG_S))
 
 
 def test_photos_are_read_side_by_side_but_not_more_than_allowed(options: Options) -> None:
@@ -109,7 +110,7 @@ def test_a_restart_loses_nothing_and_the_old_process_ends(options: Options) -> N
         client.restart()
         client.restart()  # two at once are one
         assert [read.lines[0].text for read in await reading] == [fakes.name(fakes.SLOW)] * 5
-        await asyncio.to_thread(psutil.wait_procs, [old], 10)
+        await asyncio.to_thread(psutil.wait_procs, [old], LONG_S)
         assert not old.is_running()
         assert len(workers()) == 1
 
@@ -153,7 +154,7 @@ def test_a_caller_that_goes_away_leaves_its_place_to_the_next(options: Options) 
         waiting.cancel()
         assert await texts(client, (1, 2, 3)) == ["#010203"]
 
-    with_client(options, use, limits=WorkerLimits(1, 30))
+    with_client(options, use, limits=WorkerLimits(1, LONG_S))
 
 
 def test_the_next_runner_is_tried_and_remembered(options: Options) -> None:
@@ -228,8 +229,8 @@ def test_a_worker_that_dies_while_its_successor_loads_costs_no_photo(
 def test_a_read_that_is_cancelled_takes_the_worker_along_and_nobody_gets_its_answer(options: Options) -> None:
     async def run() -> None:
         process = await WorkerProcess.start("colour", options, slots=1, timings=Timings())
-        cancelled = asyncio.create_task(process.read(fakes.photo(fakes.SLOW), 30))
-        next_one = asyncio.create_task(process.read(fakes.photo((1, 2, 3)), 30))  # waits for the only slot
+        cancelled = asyncio.create_task(process.read(fakes.photo(fakes.SLOW), LONG_S))
+        next_one = asyncio.create_task(process.read(fakes.photo((1, 2, 3)), LONG_S))  # waits for the only slot
         await until(lambda: process._reading == 1)
         cancelled.cancel()
         with pytest.raises(WorkerDied):
@@ -269,7 +270,7 @@ def test_the_child_does_not_outlive_the_service(options: Options) -> None:
     worker = int(os.read(reader, 20))
     os.close(reader)
     if psutil.pid_exists(worker):
-        psutil.wait_procs([psutil.Process(worker)], 10)
+        psutil.wait_procs([psutil.Process(worker)], LONG_S)
     assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE
 
 
@@ -289,7 +290,7 @@ def test_a_killed_process_says_so(options: Options) -> None:
         process = await WorkerProcess.start("colour", options, slots=1, timings=Timings())
         process.kill()
         with pytest.raises(WorkerDied):
-            await process.read(fakes.photo((1, 2, 3)), 30)
+            await process.read(fakes.photo((1, 2, 3)), LONG_S)
         await process.close()
 
     asyncio.run(run())
@@ -311,7 +312,7 @@ def test_the_death_of_an_idle_process_is_held_against_no_photo(options: Options)
         await client.start()
         (worker,) = workers()
         worker.kill()
-        await asyncio.to_thread(worker.wait, 10)
+        await asyncio.to_thread(worker.wait, LONG_S)
         assert not client.state().loaded
         assert client.state().ready  # the next photo starts another
         assert await texts(client, fakes.KILLS_ONCE) == [fakes.name(fakes.KILLS_ONCE)]
@@ -319,32 +320,43 @@ def test_the_death_of_an_idle_process_is_held_against_no_photo(options: Options)
     with_client(options, use)
 
 
-def test_a_photo_over_the_time_limit_ends_and_takes_no_other_along(options: Options) -> None:
+def test_a_photo_over_the_time_limit_ends_and_takes_no_other_along(options: Options, time_limits: TimeLimits) -> None:
     async def use(client: WorkerClient) -> None:
         await client.start()
-        slow = asyncio.create_task(client.read(fakes.photo(fakes.SLOW)))
+        slow = asyncio.create_task(client.read(fakes.photo(fakes.HELD)))
         await until(lambda: client.state().reading == 1)
         assert await texts(client, (1, 2, 3), (4, 5, 6)) == ["#010203", "#040506"]
+        beside = asyncio.create_task(texts(client, fakes.HELD))
+        await until(lambda: client.state().reading == 2)
+        time_limits.run_out()
         with pytest.raises(ReadingTimedOut, match="OCR_TIMEOUT"):
             await slow
+        fakes.let_go(options)
+        assert await beside == [fakes.name(fakes.HELD)]
         assert await texts(client, (1, 2, 3)) == ["#010203"]
 
-    with_client(options, use, limits=WorkerLimits(2, fakes.SLOW_SECONDS / 2))
+    with_client(options, use)
 
 
-def test_time_spent_waiting_for_the_memory_that_others_fill_is_not_reading(options: Options) -> None:
+def test_time_spent_waiting_for_the_memory_that_others_fill_is_not_reading(options: Options, tmp_path: Path) -> None:
+    limit_s = 2.0  # of which reading takes some hundredths
+
     async def use(client: WorkerClient) -> None:
-        await client.start()
-        large = fakes.photo(fakes.SLOW, size=(1000, 600))  # two are more pixels than may be in memory at once
-        started = asyncio.get_running_loop().time()
-        read = await asyncio.gather(*(client.read(large) for _ in range(3)))
-        assert [reading.lines[0].text for reading in read] == [fakes.name(fakes.SLOW)] * 3
-        assert asyncio.get_running_loop().time() - started >= 3 * fakes.SLOW_SECONDS
+        large = (1000, 600)  # two are more pixels than may be in memory at once
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(client._supervisor, "_limits", WorkerLimits(20, LONG_S))
+            held = asyncio.create_task(client.read(fakes.photo(fakes.HELD, large)))
+            await until((tmp_path / "held").exists)
+        waiting = asyncio.create_task(client.read(fakes.photo((1, 2, 3), large)))
+        await asyncio.sleep(1.2 * limit_s)
+        assert not waiting.done()
+        fakes.let_go(options)
+        assert [read.lines[0].text for read in await asyncio.gather(held, waiting)] == ["#0000fe", "#010203"]
 
-    with_client(options, use, limits=WorkerLimits(3, 1.8 * fakes.SLOW_SECONDS))
+    with_client(options, use, limits=WorkerLimits(20, limit_s))
 
 
-def test_a_hanging_process_does_not_stop_a_restart(options: Options) -> None:
+def test_a_hanging_process_does_not_stop_a_restart(options: Options, time_limits: TimeLimits) -> None:
     async def use(client: WorkerClient) -> None:
         await client.start()
         (worker,) = workers()
@@ -353,11 +365,14 @@ def test_a_hanging_process_does_not_stop_a_restart(options: Options) -> None:
         await until(lambda: client.state().reading == 1)
         client.restart()
         await until(lambda: client.state().restarts["requested"] == 1)
-        assert await texts(client, (1, 2, 3)) == ["#010203"]
+        assert await texts(client, (1, 2, 3), (4, 5, 6)) == ["#010203", "#040506"]
+        time_limits.run_out()
         with pytest.raises(ReadingTimedOut):
             await hanging
+        await asyncio.to_thread(psutil.wait_procs, [worker], LONG_S)
+        assert client.state().restarts == {"requested": 1, "idle": 0, "memory": 0, "died": 0, "timed_out": 1}
 
-    with_client(options, use, limits=WorkerLimits(1, 5))
+    with_client(options, use)
 
 
 def test_an_upload_of_60_mb_arrives_even_if_the_process_is_frozen_on_the_way(options: Options) -> None:
@@ -396,7 +411,7 @@ def test_no_file_descriptor_is_left_behind_by_restarts(options: Options) -> None
         async def restart() -> None:
             before = workers()
             client.restart()
-            await asyncio.to_thread(psutil.wait_procs, before, 10)
+            await asyncio.to_thread(psutil.wait_procs, before, LONG_S)
             await until(lambda: len(workers()) == 1)
             await texts(client, (1, 2, 3))
 
@@ -416,7 +431,7 @@ def test_a_photo_that_failed_is_kept_by_nobody(options: Options, colour: fakes.C
         freed = Noted.freed
         with pytest.raises(OcrError):
             await client.read(Noted(fakes.photo(colour)))
-        await asyncio.wait_for(until(lambda: Noted.freed > freed), 30)
+        await until(lambda: Noted.freed > freed)
 
     with without_collector():
         with_client(options, use)
@@ -429,7 +444,7 @@ def test_a_photo_that_took_too_long_is_kept_by_nobody(options: Options) -> None:
         freed = Noted.freed
         with pytest.raises(ReadingTimedOut):
             await client.read(Noted(fakes.photo((1, 2, 3))))
-        await asyncio.wait_for(until(lambda: Noted.freed > freed), 30)
+        await until(lambda: Noted.freed > freed)
 
     with without_collector():
         with_client(options, use, limits=WorkerLimits(1, 0.5))

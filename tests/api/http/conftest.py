@@ -1,7 +1,6 @@
 """The service in this process, as MT Photos sees it, with the runner that reads colours."""
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +9,7 @@ from starlette.testclient import TestClient
 
 from runners.registry import RUNNERS, RunnerEntry
 from tests.fakes.project import KEY
+from tests.fakes.waiting import LONG_S, wait_until
 
 
 @pytest.fixture(scope="package")
@@ -20,8 +20,7 @@ def anonymous() -> Iterator[TestClient]:
         import service  # noqa: PLC0415 - after the patch
 
         with TestClient(service.OcrService.to_asgi(), raise_server_exceptions=False) as client:  # type: ignore[attr-defined]
-            while client.get("/readyz").status_code != 200:  # it is loading
-                time.sleep(0.01)
+            wait_until(lambda: client.get("/readyz").status_code == 200)  # it is loading
             yield client
 
 
@@ -39,11 +38,10 @@ def address(anonymous: TestClient) -> Iterator[tuple[str, int]]:
     server = uvicorn.Server(uvicorn.Config(anonymous.app, host="127.0.0.1", port=0, lifespan="off", log_config=None))
     assert anonymous.portal
     serving = anonymous.portal.start_task_soon(server.serve)
-    while not server.started:
-        time.sleep(0.01)
+    wait_until(lambda: server.started)
     yield server.servers[0].sockets[0].getsockname()
     server.should_exit = True
-    serving.result(30)
+    serving.result(LONG_S)
 
 
 @pytest.fixture
@@ -52,7 +50,7 @@ def connect(address: tuple[str, int]) -> Iterator[Callable[[], socket.socket]]:
     opened: list[socket.socket] = []
 
     def open_connection() -> socket.socket:
-        opened.append(socket.create_connection(address, timeout=30))
+        opened.append(socket.create_connection(address, timeout=LONG_S))
         return opened[-1]
 
     yield open_connection

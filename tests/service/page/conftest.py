@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.fakes.browser import CHROMIUM, FLAGS, Opens, Tab
+from tests.fakes.browser import CHROMIUM, FLAGS, PATIENCE_MS, Opens, Tab
 from tests.fakes.served import Served
 
 
@@ -14,7 +14,7 @@ from tests.fakes.served import Served
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("the page was not tried in a browser: Chromium is not installed (apt install chromium)")
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser

@@ -22,9 +22,9 @@ def test_a_restart_while_photos_are_read_loses_none_and_says_so(tab: Tab) -> Non
     tab.choose(*[DATA / "large.jpg"] * 10)
     expect(tab.page.locator(".state", has_text="Reading").first).to_be_visible()
     tab.page.get_by_role("button", name="Restart the model").click()
-    expect(tab.page.locator("#restarted")).to_contain_text("none lost", timeout=60_000)
+    expect(tab.page.locator("#restarted")).to_contain_text("none lost")
     expect(tab.page.locator("#restarted")).to_contain_text("under way")
-    expect(tab.page.locator("#counted")).to_have_text("10 of 10 photos done", timeout=60_000)
+    expect(tab.page.locator("#counted")).to_have_text("10 of 10 photos done")
     expect(tab.page.locator(".line")).to_have_count(10 * len(PICTURES["large.jpg"]))
 
 

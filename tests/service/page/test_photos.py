@@ -23,6 +23,7 @@ from ocr.formats import READABLE_FORMATS, explain_refusal
 from tests.fakes.browser import PHONE, Opens, Tab
 from tests.fakes.pictures import KINDS
 from tests.fakes.project import DATA, PICTURES
+from tests.fakes.waiting import LONG_S
 
 DROP = """([name, data]) => {
     const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
@@ -44,7 +45,7 @@ def test_several_photos_are_read_at_once_and_the_file_that_is_none_says_so(tab: 
     tab.enter_key()
     names = ["receipt.png", "accents.png", "clouds.jpg", "large.jpg", "strip.png"]
     tab.choose(*(DATA / name for name in names), DATA / "draw.py")
-    expect(tab.page.locator("#counted")).to_have_text("6 of 6 photos done", timeout=60_000)
+    expect(tab.page.locator("#counted")).to_have_text("6 of 6 photos done")
     expect(tab.page.locator("#progress")).to_have_js_property("value", 6)
     for name in names:
         assert tab.texts(name) == PICTURES[name]
@@ -160,6 +161,7 @@ def test_low_scores_are_marked(tab: Tab) -> None:
         f"{tab.served.url}/ocr",
         headers=tab.served.headers | {"prefer": "details"},
         files={"file": (DATA / "receipt.png").read_bytes()},
+        timeout=LONG_S,
     ).json()
     answer["result"]["scores"][1] = "0.62"
     tab.page.route("**/ocr", lambda route: route.fulfill(json=answer))
@@ -201,7 +203,7 @@ def test_a_file_that_is_too_large_is_named_as_such(tab: Tab, tmp_path: Path) -> 
         file.truncate(65_000_000)
     tab.enter_key()
     tab.choose(tmp_path / "large.tif")
-    expect(tab.photo("large.tif").locator("p.bad")).to_contain_text("too large", timeout=20_000)
+    expect(tab.photo("large.tif").locator("p.bad")).to_contain_text("too large")
 
 
 @pytest.mark.parametrize(
