@@ -70,7 +70,7 @@ image-test: image $(TEST_VENV)/test.installed ## make the image and use it: phot
 test: $(TEST_VENV)/test.installed lint ## install what the tests need and run them all; the page's need Chromium
 	$(TEST_VENV)/bin/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 # Up to four processes, one for each core: `make test SIDE_BY_SIDE=` runs all tests in one.
-SIDE_BY_SIDE = -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE = -n logical --maxprocesses 4
 
 test-fast: $(TEST_VENV)/test.installed lint ## the tests that start no process, no browser and no real network, and the linters
 	$(TEST_VENV)/bin/python -m pytest -m "not model and not process and not browser" $(PYTEST_ARGS)

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -42,13 +43,30 @@ MARKS = {
 
 
 TOGETHER = {
-    "api/http/": ("api/http/",),
-    "served": ("service/page/", "service/test_description.py", "service/test_examples.py", "service/test_served.py"),
+    "the service in this process": ("api/http/",),
+    "the service": tuple(f"service/{name}" for name in ("page/", "test_description", "test_examples", "test_served")),
 }
-"""By a test's path: what shares a service, and is run by one process therefore. Else each file is one's own."""
+"""By a test's path: what shares a service, and is therefore run by the same process. Other files are on their own."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
+def find_group(path: str) -> str:
+    """The tests that are run by the same process as those of a file, in words; its path is one in this folder."""
+    return next((group for group, places in TOGETHER.items() if path.startswith(places)), path)
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's, which is not in every environment
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Hand out tests by the group, in the order of their collection. (xdist_group has no effect since pytest 9.1.)"""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return find_group(nodeid.split("::", maxsplit=1)[0].removeprefix(f"{HERE.name}/"))
+
+    config.option.loadscopereorder = False
+    return ByGroup(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order: dict[pytest.Item, tuple[bool, bool]] = {}
     for item in items:
@@ -56,9 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, places in MARKS.items():
             if path.startswith(places):
                 item.add_marker(mark)
-        group = next((group for group, places in TOGETHER.items() if path.startswith(places)), path)
-        item.add_marker(pytest.mark.xdist_group(group))
-        order[item] = group != "served", not any(item.iter_markers(mark) for mark in MARKS)
+        order[item] = find_group(path) != "the service", not any(item.iter_markers(mark) for mark in MARKS)
     items.sort(key=order.__getitem__)  # what takes long first, so that no process is left with it in the end
 
 

@@ -30,4 +30,4 @@ def test_what_a_failed_test_has_left_is_collected_before_its_report_and_nothing_
 
 def test_tests_that_share_a_service_are_run_by_one_process(request: pytest.FixtureRequest) -> None:
     shared = [item for item in request.session.items if "served" in getattr(item, "fixturenames", ())]
-    assert {mark.args for item in shared for mark in item.iter_markers("xdist_group")} <= {("served",)}
+    assert {conftest.find_group(str(item.path.relative_to(conftest.HERE))) for item in shared} <= {"the service"}
