@@ -42,8 +42,7 @@ help: ## this list
 setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx, cuda, cuda-onnx, mmocr-onnx, mmocr) in .venv
 
 serve: setup key ## serve on port 8000, with a fresh key in .env if there is none
-	@$(VENV)/bin/python -m settings
-	@exec $(VENV)/bin/bentoml serve service:OcrService
+	@exec $(VENV)/bin/python -m start
 
 bento: $(if $(INSTALLED),,setup) ## build the bento of TARGET; `bentoml serve` and `bentoml containerize` take it
 	@$(BENTOML) build --bentofile $(BENTOFILE) .

@@ -4,7 +4,6 @@ import math
 import os
 import re
 import socket
-import sys
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Literal
@@ -178,7 +177,8 @@ class Settings(BaseSettings):
 
         context = click.get_current_context(silent=True)
         given = context.params if context else {}
-        return given.get("host") or str(self.http_host), given.get("port") or self.http_port
+        host = given.get("host") or os.environ.get("BENTOML_HOST") or str(self.http_host)
+        return host, int(given.get("port") or os.environ.get("BENTOML_PORT") or self.http_port)
 
 
 def load() -> Settings:
@@ -208,16 +208,12 @@ def _explain(problem: ErrorDetails) -> str:
     return f"change {str(problem['loc'][0]).upper()}: {rule}"
 
 
-def main() -> None:
-    """Print what to enter in MT Photos: the address and the key."""
-    try:
-        current = load()
-    except SettingsError as problem:
-        sys.exit(f"mtphotos-ocr cannot start: {problem}")
+def describe_access(current: Settings) -> str:
+    """What to enter in MT Photos: the address and the key."""
     host = f"[{current.http_host}]" if current.http_host.version == 6 else str(current.http_host)
     address = _find_own_address() if current.http_host.is_unspecified else host
     key = current.api_auth_key.get_secret_value() if current.api_auth_key else "(none: set API_AUTH_KEY)"
-    print(f"Address: http://{address}:{current.http_port}\nAPI key: {key}")  # noqa: T201
+    return f"Address: http://{address}:{current.http_port}\nAPI key: {key}"
 
 
 def _find_own_address() -> str:
@@ -228,7 +224,3 @@ def _find_own_address() -> str:
             return str(probe.getsockname()[0])
         except OSError:  # no network
             return "localhost"
-
-
-if __name__ == "__main__":
-    main()

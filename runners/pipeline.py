@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ocr.detector import Detector
 from ocr.errors import RunnerUnavailable
-from ocr.model_files import ONNX, ModelFormat, locate
+from ocr.model_files import ONNX, ModelFiles, ModelFormat, locate
 from ocr.pipeline import DetectionPipeline, Pipeline
 from ocr.recognizer import SPACE_BONUS_NATS, Recognizer
 from ocr.search import Search
@@ -43,6 +44,7 @@ class PipelineRunner(ABC):
     def __init__(self, options: Options) -> None:
         self._options = options
         self._pipeline: Pipeline | DetectionPipeline | None = None
+        self._recording = Lock()
         self._cores = Lock()  # a network uses all of them: two at a time are slower than one after the other
 
     @abstractmethod
@@ -59,11 +61,17 @@ class PipelineRunner(ABC):
     def load_pipeline(self) -> Pipeline | DetectionPipeline:
         """Load the networks and make the pipeline that reads photos."""
         files = locate(self._options.model, self._options.model_dir, self.form)
+        with ThreadPoolExecutor(1) as pool:  # side by side: engines prepare one network on one core
+            recognizer = pool.submit(self.load_recognizer, files.recognizer)
+            search = self._load_search(files)
+            return Pipeline(search, recognizer.result(), self._options.limits)
+
+    def _load_search(self, files: ModelFiles) -> Search:
         detector = cache(lambda path: Detector(self.load_detector_network(path)))  # mostly one for both
         coarse_detector = detector(files.coarse_detector) if files.coarse_detector else None
         search = Search(detector(files.detector), self._options.limits, coarse_detector)
         search.warm_up()
-        return Pipeline(search, self.load_recognizer(files.recognizer), self._options.limits)
+        return search
 
     def load_recognizer(self, path: Path) -> Recognize:
         """Load a recognizer from its file."""
@@ -72,7 +80,8 @@ class PipelineRunner(ABC):
     def record(self, *names: str, applied: bool = True) -> None:
         """Add names to `optimisations` if these were applied to a network."""
         if applied:
-            self.optimisations = tuple(dict.fromkeys(self.optimisations + names))
+            with self._recording:
+                self.optimisations = tuple(dict.fromkeys(self.optimisations + names))
 
     def read(self, photo: bytes) -> Reading:
         if self._pipeline is None:

@@ -3,7 +3,6 @@
 But for those of the page: they use Chromium, and are skipped where there is none.
 """
 
-import gc
 import os
 import tempfile
 from collections.abc import Generator
@@ -13,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.fakes import side_by_side
+from tests.fakes.kept import without_collector
 from tests.fakes.project import KEY
 
 settings.register_profile("here", deadline=None, max_examples=50)  # speed is a benchmark, never a test
@@ -42,29 +43,9 @@ MARKS = {
 """By a test's path: `make test-fast` leaves them all out."""
 
 
-TOGETHER = {
-    "the service in this process": ("api/http/",),
-    "the service": tuple(f"service/{name}" for name in ("page/", "test_description", "test_examples", "test_served")),
-}
-"""By a test's path: what shares a service, and is therefore run by the same process. Other files are on their own."""
-
-
-def find_group(path: str) -> str:
-    """The tests that are run by the same process as those of a file, in words; its path is one in this folder."""
-    return next((group for group, places in TOGETHER.items() if path.startswith(places)), path)
-
-
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist's, which is not in every environment
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """Hand out tests by the group, in the order of their collection. (xdist_group has no effect since pytest 9.1.)"""
-    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415
-
-    class ByGroup(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return find_group(nodeid.split("::", maxsplit=1)[0].removeprefix(f"{HERE.name}/"))
-
-    config.option.loadscopereorder = False
-    return ByGroup(config, log)
+    return side_by_side.make_scheduler(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, places in MARKS.items():
             if path.startswith(places):
                 item.add_marker(mark)
-        order[item] = find_group(path) != "the service", not any(item.iter_markers(mark) for mark in MARKS)
+        order[item] = side_by_side.find_group(path) != "the service", not any(item.iter_markers(mark) for mark in MARKS)
     items.sort(key=order.__getitem__)  # what takes long first, so that no process is left with it in the end
 
 
@@ -86,13 +67,8 @@ def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, py
     and up to 3.12.1 it cannot do so while it is parsing (gh-106905): if the collector ran while Hypothesis or pytest
     parsed the failed test, pytest itself ended with a SystemError.
     """
-    if call.excinfo:
-        gc.collect()
-    gc.disable()
-    try:
+    with without_collector(first=call.excinfo is not None):
         return (yield)
-    finally:
-        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -264,40 +264,16 @@ def test_without_ipv6_the_default_address_is_that_of_ipv4(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("host", "address"), [("192.0.2.7", "192.0.2.7"), ("::1", "[::1]"), ("0.0.0.0", "localhost"), ("::", "localhost")]
 )
-def test_main_prints_an_address_that_can_be_entered(
-    host: str, address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_address_that_is_told_can_be_entered(host: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)  # no network
     monkeypatch.setenv("HTTP_HOST", host)
-    settings.main()
-    assert capsys.readouterr().out.startswith(f"Address: http://{address}:8000\n")
+    assert settings.describe_access(settings.load()).startswith(f"Address: http://{address}:8000\n")
 
 
-def test_main_names_a_wrong_value_in_one_line() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "settings"],
-        cwd=ROOT,
-        env=os.environ | {"HTTP_PORT": "many"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 1
-    assert ran.stderr.startswith("mtphotos-ocr cannot start: change HTTP_PORT: it must be a valid integer")
-    assert ran.stderr.count("\n") == 1
-
-
-def test_main_prints_what_mt_photos_needs() -> None:
-    printed = subprocess.run(
-        [sys.executable, "-m", "settings"],
-        cwd=ROOT,
-        env=os.environ | {"API_AUTH_KEY": "hunter2", "HTTP_PORT": "8060"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert ":8060\n" in printed
-    assert "API key: hunter2\n" in printed
+def test_the_key_is_told_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_AUTH_KEY", "hunter2")
+    monkeypatch.setenv("HTTP_PORT", "8060")
+    assert settings.describe_access(settings.load()).endswith(":8060\nAPI key: hunter2")
 
 
 def readme_settings(readme: str) -> dict[str, str]:

@@ -2,6 +2,9 @@
 
 import inspect
 import logging
+import subprocess
+import sys
+from importlib import import_module
 from importlib.metadata import version
 
 import pytest
@@ -10,6 +13,7 @@ from bentoml._internal.server.http import instruments
 from bentoml._internal.utils.analytics import usage_stats
 
 from api import bentoml_patches
+from tests.fakes.project import ROOT
 
 NAME = "RunnerTrafficMetricsMiddleware"
 
@@ -55,3 +59,25 @@ def test_another_version_is_named_in_the_log(monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setattr(bentoml_patches, "version", lambda _: "2.0.0")
     bentoml_patches.apply()
     assert "BentoML 1.4.x, not 2.0.0" in caplog.text
+
+
+SERVE = """
+import sys
+from bentoml._internal.context import server_context
+
+server_context.worker_index = 1  # as in the process that answers HTTP
+import service
+
+service.OcrService.to_asgi()
+print({"aiohttp", "circus", "zmq"} & set(sys.modules))
+"""
+
+
+def test_the_process_that_answers_does_not_import_what_it_never_needs() -> None:
+    ran = subprocess.run([sys.executable, "-c", SERVE], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout == "set()\n"
+
+
+def test_what_it_does_not_import_is_still_looked_up_by_these_names() -> None:
+    for name, attribute in bentoml_patches.UNUSED.items():
+        assert hasattr(import_module(name), attribute)

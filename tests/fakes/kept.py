@@ -15,9 +15,10 @@ class Noted(bytes):
 
 
 @contextmanager
-def without_collector() -> Iterator[None]:
-    """Run the block without garbage collection: what is freed in it is in no circle of references."""
-    gc.collect()
+def without_collector(*, first: bool = True) -> Iterator[None]:
+    """Run the block without garbage collection, but for `first`: what is freed in it is in no circle of references."""
+    if first:
+        gc.collect()
     gc.disable()
     try:
         yield
