@@ -124,11 +124,23 @@ def test_kubernetes_knows_every_field(path: Path) -> None:
     document = load(path)
     if path.parent.name == "gpu":
         document = merged(load(KUBERNETES / "base" / path.name), document)
-    if document["kind"] == "Deployment":  # kustomize adds them
-        labels = {"app.kubernetes.io/name": "mtphotos-ocr"}
-        document["spec"]["selector"] = {"matchLabels": labels}
-        document["spec"]["template"]["metadata"] = {"labels": labels}
     deployable([document])
+
+
+def test_what_selects_pods_says_which_and_finds_them_without_kustomize_too() -> None:
+    labels = load(KUBERNETES / "base/deployment.yaml")["spec"]["template"]["metadata"]["labels"]
+    selectors = {
+        path.stem: load(path)["spec"] for path in sorted((KUBERNETES / "base").glob("*.yaml")) if path in RESOURCES
+    }
+    assert selectors["deployment"]["selector"]["matchLabels"] == labels
+    assert selectors["service"]["selector"] == labels
+    assert selectors["disruption"]["selector"]["matchLabels"] == labels
+    assert selectors["network"]["podSelector"]["matchLabels"] == labels
+
+
+def test_a_slow_node_has_five_minutes_to_start() -> None:
+    probe = pod()["containers"][0]["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 300
 
 
 def merged(whole: Any, patch: Any) -> Any:
