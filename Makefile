@@ -18,7 +18,13 @@ BUILT := $(or $(TARGET),openvino)
 # OpenVINO has no wheel.
 INSTALLED := $(patsubst $(VENV)/%.installed,%,$(firstword $(wildcard $(VENV)/*.installed)))
 ifneq (,$(INSTALLED))
-TARGET ?= $(INSTALLED)
+BEFORE := $(INSTALLED)
+TARGET ?= $(BEFORE)
+ifneq (works,$(shell $(VENV)/bin/python -c 'import pip; print("works")' 2>/dev/null))
+$(info The environment in $(VENV) is broken, as when its Python was updated or removed: it is made anew)
+$(shell rm -f $(VENV)/*.installed)
+INSTALLED :=
+endif
 else ifeq (yes,$(shell case "$$(uname -sm)" in ("Linux x86_64"|"Darwin arm64") echo yes;; \
 	("Linux aarch64") printf 'glibc 2.35\n%s\n' "$$(getconf GNU_LIBC_VERSION)" | sort -CV && echo yes;; esac))
 TARGET ?= openvino
@@ -40,14 +46,17 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx, cuda, cuda-onnx, mmocr-onnx, mmocr) in .venv
+	@cmp -s deploy/bentoml.sh $(VENV)/bin/bentoml || install -m 755 deploy/bentoml.sh $(VENV)/bin/bentoml
 
 serve: setup key ## serve on port 8000, with a fresh key in .env if there is none
 	@exec $(VENV)/bin/python -m start
 
 bento: $(if $(INSTALLED),,setup) ## build the bento of TARGET; `bentoml serve` and `bentoml containerize` take it
-	@$(BENTOML) build --bentofile $(BENTOFILE) .
+	@tag=$$($(BENTOML) build --output tag --bentofile $(BENTOFILE) . | sed -n 's/^__tag__://p') && test -n "$$tag" && \
+	printf '%s\n' "Built $$tag, which $(VENV)/bin/bentoml serve $$tag serves from any folder." \
+	"For an image: make image$(if $(filter openvino,$(BUILT)),, TARGET=$(BUILT)), or $(VENV)/bin/bentoml containerize $$tag"
 # BentoML gives its commands --quiet twice, and click warns of it
-BENTOML = PYTHONWARNINGS="ignore:The parameter --quiet:UserWarning" $(abspath $(VENV))/bin/bentoml
+BENTOML = PYTHONWARNINGS="ignore:The parameter --quiet:UserWarning" $(abspath $(VENV))/bin/python -m bentoml
 BENTOFILE = $(if $(filter openvino,$(BUILT)),bentofile.yaml,deploy/bentofile.$(BUILT).yaml)
 
 # From the folder of temporary files: BentoML reads a Dockerfile's template only below the folder it is started in.
@@ -83,9 +92,9 @@ test-aiges: $(AIGES_VENV)/test.installed ## ase/wrapper.py against the checker o
 	$(AIGES_VENV)/bin/python -m pytest -o filterwarnings=default tests/aiges $(PYTEST_ARGS)
 
 lint: $(TEST_VENV)/test.installed
-	$(TEST_VENV)/bin/ruff check
-	$(TEST_VENV)/bin/ruff format --check
-	$(TEST_VENV)/bin/mypy
+	$(TEST_VENV)/bin/python -m ruff check
+	$(TEST_VENV)/bin/python -m ruff format --check
+	$(TEST_VENV)/bin/python -m mypy
 
 bench: $(TEST_VENV)/test.installed ## speed, accuracy and memory beside the peers', on the labelled photos in PHOTOS
 	$(TEST_VENV)/bin/python -m benchmarks.bench $(BENCH_ARGS) $(PHOTOS)

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 import api.page
 from tests.fakes.pictures import encoded
 from tests.fakes.project import DATA, ROOT
-from tests.fakes.served import VENV, copy_project, environment, started
+from tests.fakes.served import copy_project, environment, started
 from tests.fakes.waiting import LONG_S
 
 KEY = "a-key-that-must-not-be-built-in"
@@ -29,7 +30,7 @@ def build(folder: Path, home: Path, target: str) -> Path:
     """Build a target's bento in a copy of the project that has a key in its .env; the folder of the bento."""
     copy_project(folder)
     (folder / ".env").write_text(f"API_AUTH_KEY={KEY}\n", "utf-8")
-    command = [f"{VENV}/bin/bentoml", "build", "--bentofile", BENTOFILES[target], "."]
+    command = [sys.executable, "-m", "bentoml", "build", "--bentofile", BENTOFILES[target], "."]
     subprocess.run(command, cwd=folder, env=environment(BENTOML_HOME=str(home), API_AUTH_KEY=KEY), check=True)
     (bento,) = (home / "bentos").glob("*/*/")
     return bento
@@ -70,7 +71,7 @@ def test_a_bento_serves_from_any_folder(tmp_path: Path) -> None:
     bento = build(tmp_path / "project", home, "openvino")
     (tmp_path / "project").rename(tmp_path / "gone")
     elsewhere.mkdir()
-    command = [f"{VENV}/bin/bentoml", "serve", f"{bento.parent.name}:{bento.name}"]
+    command = [sys.executable, "-m", "bentoml", "serve", f"{bento.parent.name}:{bento.name}"]
     told = {"BENTOML_HOME": str(home), "API_AUTH_KEY": KEY, "__BENTOML_DEBUG_USAGE": "True", "LOG_FORMAT": "json"}
     told["PYTHONWARNINGS"] = ""  # as people have it
     with started(command, elsewhere, log, **told) as (_, port):
