@@ -24,7 +24,8 @@ from api.errors import (
     UploadTooLarge,
 )
 from tests.fakes.clip import VECTOR, FakeClip, clip_service
-from tests.fakes.served import free_port, wait_until
+from tests.fakes.served import free_port
+from tests.fakes.waiting import wait_until
 
 KEY = "the key of CLIP"
 LIMITS = ClipLimits(max_requests=2, max_bytes=30_000_000, timeout_s=30)

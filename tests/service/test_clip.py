@@ -8,7 +8,8 @@ import pytest
 
 from tests.fakes.clip import VECTOR, FakeClip, clip_service
 from tests.fakes.project import DATA, PICTURES
-from tests.fakes.served import Served, run, wait_until
+from tests.fakes.served import Served, run
+from tests.fakes.waiting import wait_until
 
 KEY = "the-key-of-clip"
 
