@@ -19,7 +19,8 @@ from tests.fakes.waiting import LONG_S
 
 KEY = "a-key-that-must-not-be-built-in"
 BENTOFILES = {"openvino": "bentofile.yaml"} | {
-    target: f"deploy/bentofile.{target}.yaml" for target in ("onnx", "cuda", "cuda-onnx", "mmocr-onnx")
+    path.suffixes[0].removeprefix("."): f"deploy/{path.name}"
+    for path in sorted((ROOT / "deploy").glob("bentofile.*.yaml"))
 }
 PACKAGES = {"api", "auth", "networks", "ocr", "runners", "worker"}
 SERVES = {path.name for path in ROOT.glob("*.py")} | PACKAGES
