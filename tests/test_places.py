@@ -1,6 +1,7 @@
 """What is added has to be named in several places: these tests name each one that is missing."""
 
 import re
+import socket
 import tomllib
 from dataclasses import fields
 from typing import get_args
@@ -12,8 +13,8 @@ from ocr.types import Reading
 from runners.registry import RUNNERS
 from settings import Settings
 from tests.fakes.project import ROOT
-from worker import protocol
 from worker.client import WorkerStatus
+from worker.protocol import BlockingChannel
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 NAMES = sorted(name for name, entry in RUNNERS.items() if not entry.class_path.startswith("tests."))
@@ -62,7 +63,10 @@ def test_every_field_of_a_reading_crosses_to_the_service() -> None:
     other = {list: [], dict: {"decode": 0.25}, tuple: (7, 5), str: "text", bool: True, int: 7, float: 0.25}
     values = {field.name: other[type(getattr(Reading(), field.name))] for field in fields(Reading)}
     sent = Reading(**values)  # type: ignore[arg-type] # of the types of their defaults
-    received = protocol.decode(*protocol.encode(sent))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        BlockingChannel(theirs).send(sent)
+        received = BlockingChannel(ours).receive()
     lost = [field.name for field in fields(Reading) if getattr(received, field.name) != getattr(sent, field.name)]
     assert lost == [], "worker/protocol.py: encode or decode leaves it out"
 
