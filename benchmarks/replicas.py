@@ -85,7 +85,7 @@ class Replica:
                 start_new_session=True,
             )
         try:
-            wait_until_ready(self.client)
+            wait_until_ready(self.client, self._process)
         except RuntimeError as error:
             sys.exit(f"{error}:\n{(self._folder / 'serve.log').read_text()}")
 

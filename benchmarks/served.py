@@ -45,15 +45,15 @@ def served(key: str, settings: dict[str, str], output: int | IO[str]) -> Iterato
         ) as client,
     ):
         try:
-            wait_until_ready(client)
+            wait_until_ready(client, process)
             yield client, process.pid
         finally:
             process.terminate()
 
 
-def wait_until_ready(client: httpx.Client) -> None:
-    """Return when the service is ready; raises RuntimeError if that takes more than a minute."""
-    for _ in range(600):
+def wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
+    """Return when the service is ready, however long that takes; raises RuntimeError if its process ends."""
+    while process.poll() is None:
         with suppress(httpx.TransportError):
             if client.get("/readyz").status_code == httpx.codes.OK:
                 return
