@@ -39,7 +39,7 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve bento image dockerfile image-test key test test-fast test-mmocr test-aiges lint bench soak fuzz replicas screenshots lock \
+.PHONY: help setup serve bento image dockerfile image-test key test test-fast test-mmocr test-aiges format lint bench soak fuzz replicas screenshots lock \
 	platforms sbom audit clean
 
 help: ## this list
@@ -91,7 +91,11 @@ test-mmocr: $(MMOCR_VENV)/test.installed ## MMOCR itself, on PyTorch: detectors,
 test-aiges: $(AIGES_VENV)/test.installed ## ase/wrapper.py against the checker of the package aiges
 	$(AIGES_VENV)/bin/python -m pytest -o filterwarnings=default tests/aiges $(PYTEST_ARGS)
 
-lint: $(TEST_VENV)/test.installed
+format: $(TEST_VENV)/test.installed ## have ruff sort the imports, format the code and mend what it can
+	$(TEST_VENV)/bin/python -m ruff check --fix --exit-zero
+	$(TEST_VENV)/bin/python -m ruff format
+
+lint: $(TEST_VENV)/test.installed ## ruff and mypy, as in test and test-fast
 	$(TEST_VENV)/bin/python -m ruff check
 	$(TEST_VENV)/bin/python -m ruff format --check
 	$(TEST_VENV)/bin/python -m mypy
