@@ -90,8 +90,8 @@ const WORDS = {
     "这个文件好像不是照片。请换 JPEG、PNG、WebP 或 HEIC 试试。",
   ],
   looksLike: [
-    (kind) => `This file is no photo; it looks like ${kind}. Try a JPEG, PNG, WebP or HEIC.`,
-    (kind) => `这个文件不是照片，检测到的类型是“${kind}”。请换 JPEG、PNG、WebP 或 HEIC 试试。`,
+    (kind) => `This file cannot be read: it looks like ${kind}. Try a whole JPEG, PNG, WebP or HEIC.`,
+    (kind) => `这个文件读不了，检测到的类型是“${kind}”。请换一个完整的 JPEG、PNG、WebP 或 HEIC 试试。`,
   ],
   noPreview: [
     "This RAW file has no preview inside, and the service reads nothing else of it. Try a JPEG of the photo.",
