@@ -39,7 +39,7 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve bento image dockerfile image-test key test test-fast test-mmocr test-aiges lint bench soak fuzz replicas screenshots lock \
+.PHONY: help setup serve bento image push manifest dockerfile image-test key test test-fast test-mmocr test-aiges format lint bench soak fuzz replicas screenshots lock \
 	platforms sbom audit clean
 
 help: ## this list
@@ -69,6 +69,14 @@ BENTO = $(if $(filter openvino,$(BUILT)),mtphotos-ocr,mtphotos-ocr-$(BUILT))
 CONTAINER ?= $(or $(firstword $(foreach tool,docker podman buildah,$(notdir $(shell command -v $(tool))))),docker)
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
+push: image ## put the image of TARGET into REGISTRY (such as ghcr.io/OWNER), named after this processor
+	$(CONTAINER) tag mtphotos-ocr:$(BUILT) $(PUSHED)-$(shell uname -m)
+	$(CONTAINER) push $(PUSHED)-$(shell uname -m)
+PUSHED = $(shell printf %s "$(or $(REGISTRY),$(error REGISTRY is not set))" | tr A-Z a-z)/mtphotos-ocr:$(VERSION)-$(BUILT)
+
+manifest: ## one name in REGISTRY for the images of TARGET that x86-64 and ARM64 have pushed (docker)
+	docker buildx imagetools create -t $(PUSHED) -t $(dir $(PUSHED))mtphotos-ocr:$(BUILT) $(PUSHED)-x86_64 $(PUSHED)-aarch64
+
 dockerfile: $(TEST_VENV)/test.installed ## deploy/Dockerfile, for machines with Docker alone, from the template of the bentos
 	$(TEST_VENV)/bin/python -m deploy.dockerfile
 
@@ -91,7 +99,11 @@ test-mmocr: $(MMOCR_VENV)/test.installed ## MMOCR itself, on PyTorch: detectors,
 test-aiges: $(AIGES_VENV)/test.installed ## ase/wrapper.py against the checker of the package aiges
 	$(AIGES_VENV)/bin/python -m pytest -o filterwarnings=default tests/aiges $(PYTEST_ARGS)
 
-lint: $(TEST_VENV)/test.installed
+format: $(TEST_VENV)/test.installed ## have ruff sort the imports, format the code and mend what it can
+	$(TEST_VENV)/bin/python -m ruff check --fix --exit-zero
+	$(TEST_VENV)/bin/python -m ruff format
+
+lint: $(TEST_VENV)/test.installed ## ruff and mypy, as in test and test-fast
 	$(TEST_VENV)/bin/python -m ruff check
 	$(TEST_VENV)/bin/python -m ruff format --check
 	$(TEST_VENV)/bin/python -m mypy
@@ -109,7 +121,7 @@ FUZZ_SECONDS ?= 300
 replicas: $(TEST_VENV)/test.installed ## two services behind nginx, one killed and one restarted (Linux, root)
 	$(TEST_VENV)/bin/python -m benchmarks.replicas $(REPLICAS_ARGS)
 
-screenshots: $(TEST_VENV)/test.installed ## the pictures of the page in README (Chromium, and a font with Chinese)
+screenshots: $(TEST_VENV)/test.installed ## the pictures of the page in the docs (Chromium, and a font with Chinese)
 	SCREENSHOTS=$(CURDIR)/docs $(TEST_VENV)/bin/python -m pytest tests/service/page -k screenshots
 
 lock: $(LOCK_VENV)/tools.installed ## pin the newest packages that fit in requirements/

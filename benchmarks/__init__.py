@@ -1,1 +1,1 @@
-"""Where the figures of README come from."""
+"""Where the figures of docs/accuracy-and-speed.md come from."""

@@ -12,6 +12,7 @@ from api import schemas
 from ocr.types import Reading
 from runners.registry import RUNNERS
 from settings import Settings
+from tests.fakes import documents
 from tests.fakes.project import ROOT
 from worker.client import WorkerStatus
 from worker.protocol import BlockingChannel
@@ -34,9 +35,7 @@ def test_a_runner_can_be_chosen_installed_and_deployed(name: str) -> None:
         "TARGETS in the Makefile": name in targets,
         f"requirements/{name}.txt, by `make lock`": (ROOT / "requirements" / f"{name}.txt").is_file(),
         str(bento.relative_to(ROOT)): bento.is_file() or name in WITHOUT_BENTO,
-        "README.md": f"`{name}`" in (ROOT / "README.md").read_text("utf-8"),
-        "README.zh.md": f"`{name}`" in (ROOT / "README.zh.md").read_text("utf-8"),
-    }
+    } | {page: name in documents.names(documents.read(page)) for page in documents.both("docs/configuration")}
     assert [place for place, named in places.items() if not named] == []
 
 

@@ -1,5 +1,4 @@
 import os
-import re
 import shutil
 import socket
 import stat
@@ -274,21 +273,6 @@ def test_the_key_is_told_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_AUTH_KEY", "hunter2")
     monkeypatch.setenv("HTTP_PORT", "8060")
     assert settings.describe_access(settings.load()).endswith(":8060\nAPI key: hunter2")
-
-
-def readme_settings(readme: str) -> dict[str, str]:
-    rows = [line.split("|")[1:-1] for line in (ROOT / readme).read_text("utf-8").splitlines() if line.startswith("| `")]
-    return {cells[0].strip(" `"): cells[1].strip() for cells in rows if re.fullmatch(r"[A-Z_]+", cells[0].strip(" `"))}
-
-
-@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
-def test_readme_lists_every_setting_with_its_default(readme: str) -> None:
-    documented = readme_settings(readme)
-    fields = settings.Settings.model_fields
-    assert set(documented) == {name.upper() for name in fields}
-    for name, field in fields.items():
-        if field.default_factory is None and field.default is not None:
-            assert documented[name.upper()].strip("`") == str(field.default), name
 
 
 def test_the_example_file_names_every_setting() -> None:

@@ -14,6 +14,7 @@ const REASONS_KNOWN = [
   [/^the upload is larger than/, "tooLarge"],
   [/are being read or waiting already/, "queueFull"],
   [/^the service is stopping/, "stopping"],
+  [/^the form came too slowly/, "slowUpload"],
   [/OCR_TIMEOUT/, "slow"],
   [/^(the reader failed|unexpected error)/, "broken"],
 ];

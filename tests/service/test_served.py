@@ -19,6 +19,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from tests.fakes import documents
 from tests.fakes.pictures import KINDS, OTHERS
 from tests.fakes.project import DATA, PICTURES, ROOT
 from tests.fakes.served import (
@@ -250,9 +251,9 @@ def test_a_wrong_setting_is_one_line_too(tmp_path: Path) -> None:
     assert "Traceback" not in ran.stdout + ran.stderr
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
+@pytest.mark.parametrize("readme", documents.both("README"))
 def test_the_curl_of_the_readme_gives_the_answer_that_it_shows(served: Served, readme: str) -> None:
-    blocks = re.findall(r"```(?:sh|json)\n(.*?)```", (ROOT / readme).read_text("utf-8"), re.DOTALL)
+    blocks = documents.blocks(documents.read(readme), "sh", "json")
     (curl,) = [block for block in blocks if block.startswith("curl ")]
     answer = blocks[blocks.index(curl) + 1]
     command = curl.replace("localhost:8000", f"localhost:{served.port}").replace("YOUR_KEY", shlex.quote(served.key))
@@ -265,10 +266,3 @@ def test_the_curl_of_the_readme_gives_the_answer_that_it_shows(served: Served, r
 
 def numbers(result: dict[str, Any]) -> list[float]:
     return [float(value) for row in [result["scores"], *(box.values() for box in result["boxes"])] for value in row]
-
-
-def test_the_first_screen_of_the_readme_has_two_commands_of_which_the_second_serves() -> None:
-    first = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)[0].splitlines()
-    assert len(first) == 2
-    assert first[0].startswith("git clone ")
-    assert first[1].endswith("make serve")  # which the fixture `served` runs

@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 from api import metrics
 from ocr.types import Limits
 from runners.base import Options
+from tests.fakes import documents
 from tests.fakes import runner as fakes
 from tests.fakes.project import ROOT
 from worker.client import WorkerClient
@@ -86,11 +87,12 @@ def test_a_crash_and_a_restart_are_counted_by_reason(client: TestClient) -> None
     )
 
 
-def test_the_readme_names_every_metric(client: TestClient) -> None:
+def test_both_pages_name_every_metric(client: TestClient) -> None:
     send(client, fakes.photo((1, 2, 3)))
     names = {re.sub(r"\{.*|_(bucket|count|sum|created)(?=\{|$)", "", name) for name in scrape(client)}
-    for readme in ("README.md", "README.zh.md"):
-        assert names == set(re.findall(r"mtphotos_ocr_\w+", (ROOT / readme).read_text("utf-8"), re.ASCII))
+    for page in documents.both("docs/monitoring"):
+        listed = documents.names("".join(cells[0] for cells in documents.rows(documents.read(page))))
+        assert names == set(listed), page
 
 
 def test_dashboard_and_alerts_ask_for_metrics_that_exist(client: TestClient) -> None:

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import api.page
+from tests.fakes import runner as fakes
 from tests.fakes.project import KEY
 
 
@@ -81,3 +82,22 @@ def test_every_word_is_said_in_both_languages_and_somewhere() -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_it_can_only_be_looked_at(client: TestClient, method: str) -> None:
     assert client.request(method, "/").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("photo", "key"),
+    [
+        (b"", "noPicture"),
+        (b"milk, bread", "noPicture"),
+        (b"%PDF-1.7\n", "looksLike"),
+        (fakes.photo((1, 2, 3))[:45], "brokenPicture"),
+        (fakes.photo(fakes.KILLS), "crashes"),
+        (fakes.photo(fakes.FAILS), "broken"),
+        (b"x" * 65_000_000, "tooLarge"),
+    ],
+)
+def test_what_the_service_says_of_a_photo_has_words_of_the_page(client: TestClient, photo: bytes, key: str) -> None:
+    answer = client.post("/ocr", files={"file": ("photo", photo)}).json()
+    known = re.findall(r"^  \[/(.*)/, \"(\w+)\"\],$", api.page.SCRIPT, re.MULTILINE)
+    said = answer.get("msg") or answer["detail"]
+    assert next((word for pattern, word in known if re.search(pattern, said)), said) == key

@@ -79,7 +79,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(opened: Opens) -> None:
     tab.enter_key()
     tab.choose(DATA / "receipt.png", DATA / "draw.py")
     expect(tab.page.locator("#counted")).to_have_text("2 of 2 photos done")
-    tab.page.get_by_role("button", name="The same with curl").tap()
+    tab.page.get_by_role("button", name="Copy as curl").tap()
     assert tab.page.evaluate("document.documentElement.scrollWidth") == 390
     photo, text = tab.page.locator(".sheet").bounding_box(), tab.page.locator(".lines").bounding_box()
     assert photo

@@ -187,7 +187,7 @@ def test_copy_download_and_curl_give_what_was_read(tab: Tab, tmp_path: Path) -> 
         tab.page.get_by_role("button", name="Download JSON").click()
     assert downloading.value.suggested_filename.endswith(".png.json")
     downloaded = json.loads(Path(downloading.value.path()).read_text("utf-8"))
-    tab.page.get_by_role("button", name="The same with curl").click()
+    tab.page.get_by_role("button", name="Copy as curl").click()
     line = tab.page.evaluate("navigator.clipboard.readText()")
     assert tab.served.key not in line
     expect(tab.page.locator(".command .hint")).to_contain_text("export API_AUTH_KEY='the key'")
