@@ -15,6 +15,7 @@ from ocr.types import DetectorNetwork, DetectorOutput, Pixels, Polygon
 
 TEXT_PROBABILITY = 0.3  # a pixel above it is text: these are RapidOCR's values, which the models were tuned with
 MEAN_PROBABILITY = 0.5  # of a region's pixels; below it the region is no text
+CORE_PROBABILITY = 0.9  # a pixel above it is in the core of a line: there, lines that touch each other are apart
 UNCLIP_RATIO = 1.6  # the network marks the core of a line; the line is larger by area * ratio / perimeter on every side
 SMALLEST_SIDE = 3  # pixels of the network's map; smaller regions are noise
 MOST_REGIONS = 10_000  # a spreadsheet across 3840 x 2160 pixels has half as many cells
@@ -115,16 +116,33 @@ def regions(probability: NDArray[np.float32]) -> list[Region]:
     """The regions of a probability map (H, W) as rotated rectangles, in the map's pixels; also the doubtful ones."""
     mask = cv2.dilate((probability > TEXT_PROBABILITY).astype(np.uint8), np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-    found = []
+    cores = []
     for contour in sorted(contours, key=cv2.contourArea, reverse=True)[:MOST_REGIONS]:  # specks come last
-        center, (width, height), angle = cv2.minAreaRect(contour)
-        if min(width, height) < SMALLEST_SIDE:
-            continue
-        core = geometry.corners(center, (width, height), angle)
-        mean = mean_inside(probability, core)
-        if mean >= TEXT_PROBABILITY:
-            found.append(Region(geometry.corners(*cv2.minAreaRect(grown(core, UNCLIP_RATIO)[0])), mean))
-    return found
+        whole = _cores(probability, [contour])
+        parts = _parts(probability, contour) if whole and whole[0].probability < MEAN_PROBABILITY else []
+        cores += parts if len(parts) > 1 else whole
+    return [
+        Region(geometry.corners(*cv2.minAreaRect(grown(core.polygon, UNCLIP_RATIO)[0])), core.probability)
+        for core in cores
+        if core.probability >= TEXT_PROBABILITY
+    ]
+
+
+def _cores(probability: NDArray[np.float32], contours: Sequence[cv2.typing.MatLike]) -> list[Region]:
+    """The rectangles around contours that are not too small, before they are grown to the size of a line."""
+    rectangles = [cv2.minAreaRect(contour) for contour in contours]
+    cores = [geometry.corners(*rectangle) for rectangle in rectangles if min(rectangle[1]) >= SMALLEST_SIDE]
+    return [Region(core, mean_inside(probability, core)) for core in cores]
+
+
+def _parts(probability: NDArray[np.float32], contour: cv2.typing.MatLike) -> list[Region]:
+    """The cores of lines in a contour around several that touch: one rectangle around them is half empty."""
+    left, top, width, height = cv2.boundingRect(contour)
+    inside = np.zeros((height, width), dtype=np.uint8)
+    cv2.drawContours(inside, [contour], -1, 1, cv2.FILLED, offset=(-left, -top))
+    inside &= probability[top : top + height, left : left + width] > CORE_PROBABILITY
+    parts, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(left, top))
+    return [part for part in _cores(probability, parts) if part.probability >= MEAN_PROBABILITY]
 
 
 def mean_inside(probability: NDArray[np.float32], polygon: Polygon) -> float:

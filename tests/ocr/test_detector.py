@@ -57,6 +57,20 @@ def test_evidence_is_unexplained_where_there_is_neither_a_region_nor_one_beside(
     assert Detector(DarkIsText())(pixels, (width, height)).evidence.size == 0
 
 
+def test_two_lines_that_touch_are_two_regions() -> None:
+    probability = np.zeros((320, 480), dtype=np.float32)
+    for left, top, right, bottom in ((40, 200, 240, 230), (260, 120, 330, 230)):
+        probability[top:bottom, left:right] = 1
+    apart = sorted(regions(probability), key=lambda region: region.polygon[0][0])
+    probability[212:220, 240:260] = 0.6
+    touching = sorted(regions(probability), key=lambda region: region.polygon[0][0])
+    assert len(touching) == len(apart) == 2
+    for one, other in zip(touching, apart, strict=True):
+        np.testing.assert_allclose(one.polygon, other.polygon, atol=6)
+    probability[probability == 1] = 0.8  # there is no core: what looks like one region may be one
+    assert len(regions(probability)) == 1
+
+
 def test_specks_are_no_lines() -> None:
     assert regions(np.pad(np.ones((2, 2), dtype=np.float32), 50)) == []
 
