@@ -1,0 +1,203 @@
+"""What each mechanism gains: all of them but one, for each in turn, side by side in one run.
+
+    python -m benchmarks.ablation FOLDER [--engine onnx] [--max-photos 4] [--only "int8, detector"]
+
+FOLDER has a manifest.jsonl (benchmarks/photos.py), of which the sets of the library mix are read. Each variant is a
+runner in a process of its own, and all of them read a photo before the next one is read. Times are CPU seconds of that
+process, which other load on the machine hardly changes, as multiples of those with everything on; a mechanism that
+gains has more than 1. The second row, everything on once more, shows what chance does. ONEDNN_MAX_CPU_ISA=AVX2 in the
+environment has OpenVINO do without VNNI.
+"""
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import openvino
+import psutil
+from openvino import opset13 as ops
+from tqdm import tqdm
+
+from benchmarks import photos
+from benchmarks.bench import MIX
+from benchmarks.photos import LabelledPhoto
+from benchmarks.readers import PhotoReader, ours
+from benchmarks.scoring import Line, Score, add_photo
+from networks import int8
+
+ALL = "everything on"
+ROUNDS = 2
+"""Each photo is read so many times; the fastest counts."""
+
+
+def _off(*_: object) -> bool:
+    return False
+
+
+def _nothing(*_: object) -> None:
+    return None
+
+
+def _unchanged(classes: Any, _: object) -> Any:
+    return classes
+
+
+def _quantize_only(name: str) -> Callable[[openvino.Model, Path], bool]:
+    quantize = int8.quantize
+    return lambda model, path: path.name.startswith(name) and quantize(model, path)
+
+
+def _pick_in_one_step(model: openvino.Model, _: object) -> tuple[openvino.Model, bool]:
+    best = ops.topk(model.get_results()[0].input_value(0), 1, axis=2, mode="max", sort="none", index_element_type="i64")
+    return openvino.Model([best.output(1), best.output(0)], model.get_parameters()), False
+
+
+Replacements = Mapping[str, Callable[[], object]]
+"""What stands for a name of a module while a runner without the mechanism is loaded and reads."""
+
+EVERYWHERE: Mapping[str, Replacements] = {
+    "early exit": {"networks.early_exit.plane": lambda: _nothing},
+    "short lines without padding, and blank skipping": {"networks.padding.is_known": lambda: _off},
+    "blank skipping": {"networks.blank_skipping.skip_blanks": lambda: _unchanged},
+    "line splitting": {"ocr.line_splitting.MAX_PART_LINE_HEIGHTS": lambda: 10**6},
+}
+"""By mechanism, on both engines."""
+
+ENGINES: Mapping[str, Mapping[str, Replacements]] = {
+    "openvino": {
+        "int8": {"networks.int8.is_faster": lambda: _off},
+        "int8, pruned channels": {  # int8's figures are for pruned channels
+            "networks.int8.is_faster": lambda: _off,
+            "networks.openvino_rewrites.prune_channels": lambda: _off,
+        },
+        "quarter-size head": {"networks.openvino_rewrites.replace_transposed_convolutions": lambda: _off},
+        "fused squeeze-and-excitation": {"networks.openvino_rewrites.fuse_squeeze_excitation": lambda: _off},
+        "summed convolutions": {"networks.openvino_rewrites.replace_concatenations": lambda: _off},
+        "int8, detector": {"networks.int8.quantize": lambda: _quantize_only("rec")},
+        "int8, recognizer": {"networks.int8.quantize": lambda: _quantize_only("det")},
+        "best class in two steps, space prior": {
+            "networks.openvino_rewrites.pick_best_classes": lambda: _pick_in_one_step
+        },
+        "space prior": {"networks.openvino_rewrites.SPACE_BONUS_NATS": lambda: 0},
+        **EVERYWHERE,
+    },
+    "onnx": {
+        "pruned channels": {"networks.onnx_rewrites.prune_channels": lambda: _off},
+        "space prior": {"runners.pipeline.SPACE_BONUS_NATS": lambda: 0},
+        "squeezing": {"ocr.recognizer.MIN_SQUEEZED_SHARE": lambda: 1},
+        **EVERYWHERE,
+    },
+}
+
+
+@dataclass
+class Result:
+    """What one variant took and read."""
+
+    load_s: float = 0
+    """CPU seconds until it was loaded."""
+    peak: int = 0
+    """Highest resident memory of its process in bytes."""
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    """CPU seconds of each photo, by set."""
+    scores: dict[str, Score] = field(default_factory=dict)
+    """Accuracy by set."""
+
+    def mean(self, name: str) -> float:
+        """Mean CPU seconds per photo of a set, or of the library mix as far as there are photos of its sets."""
+        if name != "library mix":
+            return statistics.mean(self.seconds[name])
+        return sum(MIX[member] * self.mean(member) for member in self.seconds) / sum(
+            MIX[member] for member in self.seconds
+        )
+
+
+_reader: PhotoReader
+
+
+def _load(engine: str, model: str, mechanism: str) -> None:
+    global _reader  # noqa: PLW0603 - the one reader of a variant's process
+    for name, replacement in ENGINES[engine].get(mechanism, {}).items():
+        patch(name, replacement()).start()
+    _reader = ours(engine, model)
+
+
+def _read(path: Path) -> tuple[float, list[Line]]:
+    start = time.process_time()
+    found = _reader(path)
+    return time.process_time() - start, [Line(tuple(map(float, line.box)), line.text) for line in found]  # type: ignore[arg-type]
+
+
+def _peak() -> int:
+    status = Path("/proc/self/status").read_text("utf-8").splitlines()
+    return 1024 * int(next(line for line in status if line.startswith("VmHWM")).split()[1])
+
+
+def run(labelled: list[LabelledPhoto], engine: str, model: str, mechanisms: Iterable[str]) -> dict[str, Result]:
+    """All variants over all photos: by the mechanism that it lacks, ALL first, and ALL again."""
+    names = [ALL, f"{ALL}, again", *mechanisms]
+    context = multiprocessing.get_context("spawn")
+    with ExitStack() as stack:
+        pools = {
+            name: stack.enter_context(
+                ProcessPoolExecutor(1, context, initializer=_load, initargs=(engine, model, name))
+            )
+            for name in names
+        }
+        results = {name: Result() for name in names}
+        for name, pool in tqdm(pools.items(), desc="loading", unit="variant"):
+            results[name].load_s = sum(psutil.Process(pool.submit(os.getpid).result()).cpu_times()[:2])
+        for photo in tqdm(labelled, unit="photo"):
+            rounds = [
+                {name: pool.submit(_read, photo.path).result() for name, pool in pools.items()} for _ in range(ROUNDS)
+            ]
+            for name, (_, lines) in rounds[0].items():
+                result = results[name]
+                result.seconds.setdefault(photo.set, []).append(min(each[name][0] for each in rounds))
+                add_photo(result.scores.setdefault(photo.set, Score()), lines, photo.lines, photo.page)
+        for name, pool in pools.items():
+            results[name].peak = pool.submit(_peak).result()
+        return results
+
+
+def table(results: Mapping[str, Result]) -> str:
+    """Times as multiples of those with everything on, accuracy and memory, as Markdown."""
+    all_on = results[ALL]
+    sets = ["library mix", *all_on.seconds]
+    scored = [name for name, score in all_on.scores.items() if score.characters.value is not None]
+    columns = [*sets, *(f"F1 {name}" for name in scored), "load", "MB"]
+    rows = [["without", *columns], ["---"] * (len(columns) + 1)]
+    for mechanism, result in results.items():
+        times = [f"{result.mean(name) / all_on.mean(name):.3f}" for name in sets]
+        f1 = [f"{result.scores[name].lines} / {result.scores[name].characters}" for name in scored]
+        rows.append([mechanism, *times, *f1, f"{result.load_s / all_on.load_s:.2f}", f"{result.peak / 1e6:.0f}"])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main() -> None:
+    """Run the variants and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--engine", choices=ENGINES, default="openvino")
+    parser.add_argument("--model", default="ppocrv6")
+    parser.add_argument("--max-photos", type=int, default=10**6, help="at most so many photos per set")
+    parser.add_argument("--only", action="append", help="only this mechanism")
+    arguments = parser.parse_args()
+    labelled: list[LabelledPhoto] = []
+    for photo in photos.load(arguments.folder):
+        if photo.set in MIX and sum(other.set == photo.set for other in labelled) < arguments.max_photos:
+            labelled.append(photo)
+    print(table(run(labelled, arguments.engine, arguments.model, arguments.only or ENGINES[arguments.engine])))
+
+
+if __name__ == "__main__":
+    main()
