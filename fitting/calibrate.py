@@ -1,6 +1,6 @@
-"""Measure what the files of networks/fitted/ hold, on the photos of a folder.
+"""Measure what the files of networks/fitted/ hold of a model, on the photos of a folder.
 
-    python -m fitting.calibrate FOLDER
+    python -m fitting.calibrate FOLDER [--model ppocrv4]
 
 FOLDER has a manifest.jsonl (benchmarks/photos.py). The photos are read in floats, and a sample of what the networks
 are given runs through each network again, which shows the range of each convolution's input. What a recognizer makes
@@ -11,6 +11,9 @@ always, which shows which columns of their lines are blank. For early_exit.json 
 import argparse
 import json
 import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -25,7 +28,7 @@ from benchmarks import photos
 from fitting import early_exit as early_exit_fitting
 from fitting import logistic
 from fitting.networks import Batch, compiled, rounded
-from networks import blank_skipping, early_exit, int8, openvino_rewrites, packed_lines, padding
+from networks import fitted_values, int8, openvino_rewrites, packed_lines
 from ocr.model_files import fingerprint, locate
 from ocr.recognizer import TRAINED_WIDTH_PX
 from ocr.types import BestClasses, Limits, planes
@@ -33,7 +36,15 @@ from runners.base import Options
 from runners.openvino import OpenVinoRunner
 from runners.pipeline import RecognizerNetwork
 
-MODELS = "ppocrv6", "ppocrv4"
+COMMAND = "python -m fitting.calibrate FOLDER"
+GAINS = {
+    "int8": "docs/adr/0009",
+    "padding": "docs/adr/0016 and 0017",
+    "blank_skipping": "docs/adr/0019",
+    "early_exit": "docs/adr/0020",
+}
+"""Where it stands what each of them gains."""
+
 PHOTOS_PER_SET = 3
 SAMPLE_BATCHES = {"detector": 24, "recognizer": 80}
 TEXT_WEIGHT = 100  # of a column that is not blank, where one that is weighs 1
@@ -163,29 +174,39 @@ def fit_plane(columns: NDArray[np.float32], blank: NDArray[np.bool_]) -> NDArray
 
 
 def main() -> None:
-    """Write the files."""
+    """Write the entries of a model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    table, paddings = {}, {}
-    for model in MODELS:
-        files, batches = locate(model), record_inputs(model, folder)
-        for name, path in (("detector", files.detector), ("recognizer", files.recognizer)):
-            ranges = measure_ranges(path, batches[name], unshared=name == "detector")
-            table[fingerprint(path)] = {node: values._asdict() for node, values in ranges.items()}
-        paddings[fingerprint(files.recognizer)] = measure_padding(files.recognizer, batches["recognizer"])
-    _write(padding.FILE, paddings)
-    _write(int8.FILE, table)
-    detector = locate(early_exit_fitting.MODEL).detector
-    _write(early_exit.FILE, {fingerprint(detector): early_exit_fitting.fitted(detector, folder)._asdict()})
-    _write(
-        blank_skipping.FILE,
-        {fingerprint(locate(model).recognizer): rounded(fit_plane(*record_columns(model, folder))) for model in MODELS},
-    )
+    parser.add_argument("--model", default="ppocrv6")
+    arguments = parser.parse_args()
+    model, folder = arguments.model, arguments.folder
+    files, batches = locate(model), record_inputs(model, folder)
+
+    def write(name: str, path: Path, values: object) -> None:
+        made = {"model": path.name, **describe_photos(folder), "command": f"{COMMAND} --model {model}"}
+        made |= {"date": str(datetime.now(UTC).date()), "gain": GAINS[name]}
+        write_entry(name, path, {"made": made, "values": values})
+
+    for kind, path in (("detector", files.detector), ("recognizer", files.recognizer)):
+        ranges = measure_ranges(path, batches[kind], unshared=kind == "detector")
+        write("int8", path, {node: values._asdict() for node, values in ranges.items()})
+    write("padding", files.recognizer, measure_padding(files.recognizer, batches["recognizer"]))
+    if files.coarse_detector == files.detector:
+        write("early_exit", files.detector, early_exit_fitting.fitted(files.detector, folder)._asdict())
+    write("blank_skipping", files.recognizer, rounded(fit_plane(*record_columns(model, folder))))
 
 
-def _write(file: Path, table: object) -> None:
-    file.write_text(json.dumps(table, separators=(",", ":")) + "\n", "utf-8")
+def describe_photos(folder: Path) -> dict[str, object]:
+    """How many photos there are, and a hash of their list: without the photos it tells whether they are the same."""
+    names = [str(photo.path.relative_to(folder)) for photo in photos.load(folder)]
+    return {"photos": len(names), "list_sha256": sha256("\n".join(names).encode()).hexdigest()}
+
+
+def write_entry(name: str, model: Path, entry: Mapping[str, object]) -> None:
+    """Put a model's entry into the file of a name; those of other models stay."""
+    table = dict(fitted_values.read(name)) | {fingerprint(model): entry}
+    (fitted_values.FOLDER / f"{name}.json").write_text(json.dumps(table, separators=(",", ":")) + "\n", "utf-8")
+    fitted_values.read.cache_clear()
 
 
 if __name__ == "__main__":

@@ -2,28 +2,26 @@
 
 Two thirds of all columns are CTC's blank, and the last layer compares each column with thousands of classes. A plane
 through what that layer is given finds most blank columns; speech recognizers skip blank frames likewise (Chen et al.
-2016, Phone Synchronous Decoding with CTC Lattice, Interspeech). fitted/blank_skipping.json holds by the SHA-256 of the
-ONNX file, as fitting/calibrate.py fitted them, the plane's weight per channel and its bias (docs/adr/0019).
+2016, Phone Synchronous Decoding with CTC Lattice, Interspeech). fitted/blank_skipping.json holds the plane's weight per
+channel and its bias (docs/adr/0019).
 """
 
-import json
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.model_files import fingerprint
+from networks import fitted_values
 from ocr.types import BestClasses
 
-FILE = Path(__file__).parent / "fitted" / "blank_skipping.json"
 MAX_COLUMNS = 64  # whose classes are computed at once: 18710 each take 5 MB, which a processor's cache holds
 
 
 @cache
 def read_plane(path: Path) -> NDArray[np.float32]:
     """Weights and bias, (C + 1,), for the known recognizer in this file; columns on the positive side are blank."""
-    return np.array(json.loads(FILE.read_text("utf-8"))[fingerprint(path)], dtype=np.float32)
+    return np.array(fitted_values.find("blank_skipping", path), dtype=np.float32)
 
 
 def skip_blanks(classes: BestClasses, plane: NDArray[np.float32]) -> BestClasses:

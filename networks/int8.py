@@ -1,11 +1,9 @@
 """Convolutions in int8, for processors that multiply bytes several times faster than floats.
 
-To quantize a convolution, one must know the range of its input. fitted/int8.json holds it for the models that we know,
-by the SHA-256 of the ONNX file and the name of the convolution, as fitting/calibrate.py measured it. A convolution that
-is not named there stays in floats (docs/adr/0009).
+To quantize a convolution, one must know the range of its input: fitted/int8.json holds it by the name of the
+convolution. One that is not named there stays in floats (docs/adr/0009).
 """
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +14,9 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
+from networks import fitted_values
 from networks.openvino_rewrites import is_pixel, redirect
-from ocr.model_files import fingerprint
 
-FILE = Path(__file__).parent / "fitted" / "int8.json"
 CPUINFO = Path("/proc/cpuinfo")
 EXACT_SUM_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 """Instructions that add products of bytes up in 32 bits. Others add two up in 16 bits first, which easily overflows."""
@@ -56,7 +53,7 @@ def quantize(model: openvino.Model, path: Path) -> bool:
 
     Its pruned channels must have been dropped before (networks.openvino_rewrites).
     """
-    known: dict[str, dict[str, Any]] = json.loads(FILE.read_text("utf-8")).get(fingerprint(path), {})
+    known: Mapping[str, Mapping[str, Any]] = fitted_values.find("int8", path) or {}
     insert_quantization(model, {name: InputRange(**values) for name, values in known.items()})
     return bool(known)
 
