@@ -1,6 +1,7 @@
 """The options of a runner, from the settings; the same for the HTTP service and for the ASE platform."""
 
 from ocr.types import Limits
+from runners import prepared
 from runners.base import Options
 from settings import Settings
 
@@ -22,6 +23,7 @@ def make_options(settings: Settings) -> Options:
         threads=settings.ocr_threads,
         limits=limits,
         model_dir=settings.ocr_model_dir,
+        prepared_dir=prepared.find_folder(),
         log_format=settings.log_format,
         niceness=settings.ocr_nice,
         device=settings.ocr_device,

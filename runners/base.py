@@ -20,6 +20,8 @@ class Options:
     """The bounds of what is read."""
     model_dir: Path | None = None
     """A folder whose files replace those of the model."""
+    prepared_dir: Path | None = None
+    """A folder where networks that were made ready for this machine are kept (runners/prepared.py); None keeps none."""
     log_format: str = "text"
     """The format of the log (logs.py)."""
     niceness: int = 0

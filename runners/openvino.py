@@ -1,8 +1,10 @@
 """The runner on OpenVINO, for Intel and AMD processors, and ARM ones too."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import openvino
@@ -13,11 +15,22 @@ from networks import blank_skipping, early_exit, early_exit_openvino, int8, open
 from networks.openvino_rewrites import Array
 from ocr.line_packing import INPUT_WIDTHS_PX, PackedLineRecognizer
 from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Pixels, Recognize
+from runners import prepared
 from runners.base import Options
 from runners.pipeline import PipelineRunner, RecognizerNetwork, read_charset
 
 DETECTOR_CACHE = {"CPU_RUNTIME_CACHE_CAPACITY": 600}
 """OpenVINO keeps what it prepared for a shape, 3 MB, to be faster the second time: room for a dozen shapes or more."""
+
+
+class _Made(NamedTuple):
+    """What a model file becomes."""
+
+    models: Sequence[openvino.Model]
+    optimisations: Sequence[str]
+    """What was applied to them."""
+    charset: Sequence[str] = ()
+    """A recognizer's characters."""
 
 
 class OpenVinoRunner(PipelineRunner):
@@ -29,17 +42,7 @@ class OpenVinoRunner(PipelineRunner):
         self.device = self._core.get_property("CPU", "FULL_DEVICE_NAME")
 
     def load_detector_network(self, path: Path) -> DetectorNetwork:
-        model = self._read(path)
-        self.record("quarter-size head", applied=openvino_rewrites.replace_transposed_convolutions(model))
-        self.record("fused squeeze-and-excitation", applied=openvino_rewrites.fuse_squeeze_excitation(model))
-        if plane := early_exit.plane(path):
-            self.record("early exit")
-            model = early_exit_openvino.add_early_exit(model, plane)
-        build = PrePostProcessor(model)
-        build.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
-        build.input().model().set_layout(openvino.Layout("NCHW"))
-        build.input().preprocess().convert_element_type(openvino.Type.f32).mean(127.5).scale(127.5)
-        request = self._compile(build.build(), DETECTOR_CACHE)
+        (request,), _ = self._prepare(path, self._make_detector, DETECTOR_CACHE)
 
         def network(pixels: Pixels) -> DetectorOutput:
             with self._cores:
@@ -48,17 +51,25 @@ class OpenVinoRunner(PipelineRunner):
 
         return network
 
+    def _make_detector(self, path: Path) -> _Made:
+        model, applied = self._read(path)
+        applied["quarter-size head"] = openvino_rewrites.replace_transposed_convolutions(model)
+        applied["fused squeeze-and-excitation"] = openvino_rewrites.fuse_squeeze_excitation(model)
+        if plane := early_exit.plane(path):
+            applied["early exit"] = True
+            model = early_exit_openvino.add_early_exit(model, plane)
+        build = PrePostProcessor(model)
+        build.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+        build.input().model().set_layout(openvino.Layout("NCHW"))
+        build.input().preprocess().convert_element_type(openvino.Type.f32).mean(127.5).scale(127.5)
+        return _Made([build.build()], _list_applied(applied))
+
     def load_recognizer(self, path: Path) -> Recognize:
         if not padding.is_known(path):
             return super().load_recognizer(path)
-        model = self._read(path)
-        self.record("packed lines", "blank skipping")
-        charset = _read_charset(model)
-        last = openvino_rewrites.split_last_layer(model.clone())[1]
-        classes = blank_skipping.skip_blanks(self._pick_best_classes(last, charset), blank_skipping.read_plane(path))
-        with ThreadPoolExecutor() as pool:  # each takes one core
-            requests = pool.map(lambda width: self._compile_packed(model, path, width), INPUT_WIDTHS_PX)
-            networks = dict(zip(INPUT_WIDTHS_PX, requests, strict=True))
+        (last, *packing), charset = self._prepare(path, self._make_packed_recognizer)
+        classes = blank_skipping.skip_blanks(_best_classes(last), blank_skipping.read_plane(path))
+        networks = dict(zip(INPUT_WIDTHS_PX, packing, strict=True))
 
         def network(packed: Array, lines: Sequence[slice]) -> tuple[NDArray[np.int64], Array]:
             width = packed.shape[3]
@@ -70,15 +81,24 @@ class OpenVinoRunner(PipelineRunner):
 
         return PackedLineRecognizer(network, charset)
 
-    def _compile_packed(self, model: openvino.Model, path: Path, width: int) -> openvino.InferRequest:
-        model = model.clone()  # with the same weights in memory
-        packed_lines.rewrite(model, path, width)
-        return self._compile(openvino_rewrites.split_last_layer(model)[0])
+    def _make_packed_recognizer(self, path: Path) -> _Made:
+        """The last layer, and what comes before it for each of INPUT_WIDTHS_PX."""
+        model, applied = self._read(path)
+        applied |= {"packed lines": True, "blank skipping": True}
+        charset = _read_charset(model)
+        last, applied["space prior"] = openvino_rewrites.pick_best_classes(
+            openvino_rewrites.split_last_layer(model.clone())[1], charset
+        )
+        packing = []
+        for width in INPUT_WIDTHS_PX:
+            packed = model.clone()  # with the same weights in memory
+            packed_lines.rewrite(packed, path, width)
+            packing.append(openvino_rewrites.split_last_layer(packed)[0])
+        return _Made([last, *packing], _list_applied(applied), charset)
 
     def load_recognizer_network(self, path: Path) -> RecognizerNetwork:
-        model = self._read(path)
-        charset = _read_charset(model)
-        classes = self._pick_best_classes(model, charset)
+        (request,), charset = self._prepare(path, self._make_recognizer)
+        classes = _best_classes(request)
 
         def network(batch: Array) -> tuple[NDArray[np.int64], Array]:
             with self._cores:
@@ -86,32 +106,64 @@ class OpenVinoRunner(PipelineRunner):
 
         return RecognizerNetwork(network, charset)
 
-    def _pick_best_classes(self, model: openvino.Model, charset: Sequence[str]) -> BestClasses:
-        """The best classes that a recognizer or its last layer finds; one call at a time."""
-        picking, favours_spaces = openvino_rewrites.pick_best_classes(model, charset)
-        self.record("space prior", applied=favours_spaces)
-        request = self._compile(picking)
+    def _make_recognizer(self, path: Path) -> _Made:
+        model, applied = self._read(path)
+        charset = _read_charset(model)
+        picking, applied["space prior"] = openvino_rewrites.pick_best_classes(model, charset)
+        return _Made([picking], _list_applied(applied), charset)
 
-        def network(batch: Array) -> tuple[NDArray[np.int64], Array]:
-            result = request.infer({0: batch}, share_inputs=True)
-            return result[0][..., 0], result[1][..., 0]
-
-        return network
-
-    def _read(self, path: Path) -> openvino.Model:
+    def _read(self, path: Path) -> tuple[openvino.Model, dict[str, bool]]:
+        """A model, and by optimisation whether it was applied."""
         model = self._core.read_model(path)
-        self.record("pruned channels", applied=openvino_rewrites.prune_channels(model))
-        self.record("int8", applied=int8.is_faster() and int8.quantize(model, path))
+        applied = {"pruned channels": openvino_rewrites.prune_channels(model)}
+        applied["int8"] = int8.is_faster() and int8.quantize(model, path)
         if self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.f32:
-            self.record("summed convolutions", applied=openvino_rewrites.replace_concatenations(model))
-        return model
+            applied["summed convolutions"] = openvino_rewrites.replace_concatenations(model)
+        return model, applied
 
-    def _compile(self, model: openvino.Model, config: Mapping[str, int] = {}) -> openvino.InferRequest:
+    def _prepare(
+        self, path: Path, make: Callable[[Path], _Made], config: Mapping[str, int] = {}
+    ) -> tuple[Sequence[openvino.InferRequest], Sequence[str]]:
+        """The networks that `make` makes of a model file, ready to run, and the characters; from disk if kept there."""
         # One stream: it uses all cores for one photo, and memory is per stream
-        compiled = self._core.compile_model(
-            model, "CPU", {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": self._options.threads, **config}
-        )
-        return compiled.create_infer_request()
+        config = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": self._options.threads, **config}
+        folder = self._options.prepared_dir
+        file = folder and prepared.locate(folder, path, make.__name__, self._describe())
+        kept = file and prepared.read(file)
+        with ThreadPoolExecutor() as pool:  # each network takes one core
+            if kept:
+                optimisations, charset = kept.optimisations, kept.charset
+                compiled = list(
+                    pool.map(lambda network: self._core.import_model(network, "CPU", config), kept.networks)
+                )
+            else:
+                models, optimisations, charset = make(path)
+                compiled = list(pool.map(lambda model: self._core.compile_model(model, "CPU", config), models))
+                if file:
+                    networks = [network.export_model().getvalue() for network in compiled]
+                    prepared.write(file, prepared.Prepared(networks, optimisations, charset))
+        self.record(*optimisations)
+        return [network.create_infer_request() for network in compiled], charset
+
+    def _describe(self) -> Sequence[object]:
+        """What prepared networks depend on, besides their files."""
+        precision = self._core.get_property("CPU", "INFERENCE_PRECISION_HINT")
+        instructions = int8.has_exact_sums(), os.environ.get("ONEDNN_MAX_CPU_ISA")
+        return openvino.get_version(), self.device, precision, *instructions
+
+
+def _list_applied(applied: Mapping[str, bool]) -> Sequence[str]:
+    return [name for name, was in applied.items() if was]
+
+
+def _best_classes(request: openvino.InferRequest) -> BestClasses:
+    """The best classes that a recognizer or its last layer finds; one call at a time."""
+
+    def network(batch: Array) -> tuple[NDArray[np.int64], Array]:
+        result = request.infer({0: batch}, share_inputs=True)
+        return result[0][..., 0], result[1][..., 0]
+
+    return network
 
 
 def _read_charset(model: openvino.Model) -> Sequence[str]:

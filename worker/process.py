@@ -18,8 +18,8 @@ from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading
 from runners.base import Options
 from runners.registry import RUNNERS
+from worker.async_channel import AsyncChannel
 from worker.protocol import (
-    AsyncChannel,
     ConnectionEnded,
     Failed,
     Job,

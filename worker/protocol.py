@@ -1,5 +1,7 @@
 """The messages between the service and the worker, and how they cross a socket; both ends use this module.
 
+What only the service needs is in worker/async_channel.py: without asyncio the worker starts faster.
+
 On the control socket the worker says once how loading went: Loaded or NotLoaded. On each slot the service sends a
 Photo, and the worker answers it with Begun when it starts to read, then with a Reading, Unreadable or Failed. Nothing
 else crosses: no exception, no pickle.
@@ -7,11 +9,9 @@ else crosses: no exception, no pickle.
 A message is a frame: the lengths of its two parts (LENGTHS), JSON, and bytes, which only photos have.
 """
 
-import asyncio
 import json
 import socket
 import struct
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -41,8 +41,8 @@ class Job:
         """The job in such an argument."""
         job = json.loads(argument)
         options = job["options"]
-        folder = options["model_dir"] and Path(options["model_dir"])
-        return cls(job["class_path"], Options(**options | {"limits": Limits(**options["limits"]), "model_dir": folder}))
+        folders = {name: options[name] and Path(options[name]) for name in ("model_dir", "prepared_dir")}
+        return cls(job["class_path"], Options(**options | folders | {"limits": Limits(**options["limits"])}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,40 +153,3 @@ class BlockingChannel:
                 raise ConnectionEnded
             rest = rest[count:]
         return bytes(received)
-
-
-class AsyncChannel:
-    """The other end, for the service's event loop."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def open(cls, end: socket.socket) -> Self:
-        """Take a connected socket over."""
-        return cls(*await asyncio.open_connection(sock=end))
-
-    async def send(self, message: Message) -> None:
-        """Send a message; raises ConnectionEnded if nobody takes it."""
-        head, data = encode(message)
-        try:
-            self._writer.write(head)
-            self._writer.write(data)
-            await self._writer.drain()
-        except ConnectionError:
-            raise ConnectionEnded from None
-
-    async def receive(self) -> Message:
-        """Wait for a message; raises ConnectionEnded if none comes any more."""
-        try:
-            head, data = LENGTHS.unpack(await self._reader.readexactly(LENGTHS.size))
-            return decode(await self._reader.readexactly(head), await self._reader.readexactly(data))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            raise ConnectionEnded from None
-
-    async def close(self) -> None:
-        """Close the socket; the other end notices."""
-        self._writer.close()
-        with suppress(ConnectionError):
-            await self._writer.wait_closed()

@@ -4,6 +4,8 @@ import asyncio
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from runners.base import Options
 from runners.registry import RUNNERS, RunnerEntry
 from tests.fakes import runner as fakes
 from tests.fakes.kept import Noted, without_collector
+from tests.fakes.project import ROOT
 from tests.fakes.readers import TimeLimits, texts, until, with_client, workers
 from tests.fakes.waiting import LONG_S
 from worker.client import WorkerClient
@@ -448,3 +451,10 @@ def test_a_photo_that_took_too_long_is_kept_by_nobody(options: Options) -> None:
 
     with without_collector():
         with_client(options, use, limits=WorkerLimits(1, 0.5))
+
+
+def test_a_worker_imports_nothing_that_it_could_do_without() -> None:
+    code = "import sys, worker.main, runners.openvino; print([name for name in sys.argv[1:] if sys.modules.get(name)])"
+    needless = ["asyncio", "openvino.tools.ovc", "onnx", "pydantic", "starlette", "bentoml"]
+    ran = subprocess.run([sys.executable, "-c", code, *needless], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"

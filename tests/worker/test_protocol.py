@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from ocr.types import Limits, Reading, TextLine
 from runners.base import Options
 from worker import protocol
-from worker.protocol import AsyncChannel, BlockingChannel, ConnectionEnded, Job, Message, Photo
+from worker.async_channel import AsyncChannel
+from worker.protocol import BlockingChannel, ConnectionEnded, Job, Message, Photo
 
 texts = st.text(st.characters(exclude_categories=()), max_size=50)  # lone surrogates too, as in a path that is no UTF-8
 numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)

@@ -17,8 +17,8 @@ from tests.fakes import runner as fakes
 from tests.fakes.readers import TimeLimits, texts, until, with_client, workers
 from tests.fakes.waiting import LONG_S
 from worker import process
+from worker.async_channel import AsyncChannel
 from worker.client import WorkerClient
-from worker.protocol import AsyncChannel
 from worker.supervisor import WorkerLimits
 from worker.timings import Timings
 
