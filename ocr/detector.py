@@ -18,6 +18,7 @@ MEAN_PROBABILITY = 0.5  # of a region's pixels; below it the region is no text
 CORE_PROBABILITY = 0.9  # a pixel above it is in the core of a line: there, lines that touch each other are apart
 UNCLIP_RATIO = 1.6  # the network marks the core of a line; the line is larger by area * ratio / perimeter on every side
 SMALLEST_SIDE = 3  # pixels of the network's map; smaller regions are noise
+SMALLEST_PART = 12  # the same, of a line apart from another that it touches: the cores of small print are too thin
 MOST_REGIONS = 10_000  # a spreadsheet across 3840 x 2160 pixels has half as many cells
 STRIDE = 32  # the network halves its input five times
 SIDES = (32, 64, 96, 128, 160, 192, 256, 320, 384, 448, 512, 608, 704, 800, 928, 1088, 1280, 1504, 1760, 2016)
@@ -118,7 +119,7 @@ def regions(probability: NDArray[np.float32]) -> list[Region]:
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     cores = []
     for contour in sorted(contours, key=cv2.contourArea, reverse=True)[:MOST_REGIONS]:  # specks come last
-        whole = _cores(probability, [contour])
+        whole = _cores(probability, [contour], SMALLEST_SIDE)
         parts = _parts(probability, contour) if whole and whole[0].probability < MEAN_PROBABILITY else []
         cores += parts if len(parts) > 1 else whole
     return [
@@ -128,10 +129,10 @@ def regions(probability: NDArray[np.float32]) -> list[Region]:
     ]
 
 
-def _cores(probability: NDArray[np.float32], contours: Sequence[cv2.typing.MatLike]) -> list[Region]:
-    """The rectangles around contours that are not too small, before they are grown to the size of a line."""
+def _cores(probability: NDArray[np.float32], contours: Sequence[cv2.typing.MatLike], smallest: float) -> list[Region]:
+    """The rectangles around contours, of `smallest` pixels or more, before they are grown to the size of a line."""
     rectangles = [cv2.minAreaRect(contour) for contour in contours]
-    cores = [geometry.corners(*rectangle) for rectangle in rectangles if min(rectangle[1]) >= SMALLEST_SIDE]
+    cores = [geometry.corners(*rectangle) for rectangle in rectangles if min(rectangle[1]) >= smallest]
     return [Region(core, mean_inside(probability, core)) for core in cores]
 
 
@@ -142,7 +143,7 @@ def _parts(probability: NDArray[np.float32], contour: cv2.typing.MatLike) -> lis
     cv2.drawContours(inside, [contour], -1, 1, cv2.FILLED, offset=(-left, -top))
     inside &= probability[top : top + height, left : left + width] > CORE_PROBABILITY
     parts, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(left, top))
-    return [part for part in _cores(probability, parts) if part.probability >= MEAN_PROBABILITY]
+    return [part for part in _cores(probability, parts, SMALLEST_PART) if part.probability >= MEAN_PROBABILITY]
 
 
 def mean_inside(probability: NDArray[np.float32], polygon: Polygon) -> float:
