@@ -105,14 +105,16 @@ class CheckAnswer(bentoml.IODescriptor):
     version: str
     runner: str
     model: str
-    device: str = Field(description="what the runner runs on; empty while no model is loaded")
+    device: str = Field(description="what the runner runs on; empty until a model has been loaded")
     why: str = Field(description="how OCR_RUNNER led to this runner")
     loaded: bool = Field(description="whether the model is in memory; if not, the next photo loads it")
     uptime: int = Field(description="seconds since the service was started")
     photos: int = Field(description="photos read since then")
     restarts: dict[str, int] = Field(description="workers that were replaced, ended or lost, by reason")
     memory: dict[str, Megabytes] = Field(description="of the service, and of the worker, which holds the model")
-    optimisations: list[str] = Field([], description="the optimisations that are active; none while no model is loaded")
+    optimisations: list[str] = Field(
+        [], description="the optimisations that are active; none until a model has been loaded"
+    )
     clip: Literal["answers", "does not answer", "not set"] = Field(
         description="the service at CLIP_API_URL, asked at most once a minute"
     )

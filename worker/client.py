@@ -40,10 +40,10 @@ class WorkerStatus:
     """How it came to this runner; empty if none was loaded yet."""
 
     device: str
-    """What the runner runs on, in words; empty while no model is loaded."""
+    """What the runner runs on, in words; empty until a model has been loaded."""
 
     optimisations: list[str]
-    """What makes its networks faster; empty while no model is loaded."""
+    """What makes its networks faster; empty until a model has been loaded."""
 
     uptime: float
     """Seconds since the service was started."""
@@ -89,8 +89,8 @@ class WorkerClient:
             runner=supervisor.launcher.runner,
             model=supervisor.launcher.model,
             why=supervisor.launcher.why,
-            device=worker.device if worker else "",
-            optimisations=worker.optimisations if worker else [],
+            device=supervisor.launcher.device,
+            optimisations=supervisor.launcher.optimisations,
             uptime=time.monotonic() - self._started,
             photos=self._photos,
             reading=supervisor.in_flight,

@@ -14,7 +14,7 @@ from worker.timings import Timings
 class Launcher:
     """Tries `runners` in order; later, the one that loaded comes first.
 
-    `why` says how it was chosen.
+    `why` says how it was chosen; `device` and `optimisations` are those of the last worker that was loaded.
     """
 
     def __init__(self, runners: Sequence[str], options: Options, slots: int, timings: Timings) -> None:
@@ -23,6 +23,8 @@ class Launcher:
         self._slots = slots
         self._timings = timings
         self.why = ""
+        self.device = ""
+        self.optimisations: list[str] = []
 
     @property
     def runner(self) -> str:
@@ -51,6 +53,7 @@ class Launcher:
                 log.warning("%s", error)
             else:
                 self.why = "; ".join([*problems, f"{name} could be loaded"])
+                self.device, self.optimisations = process.device, process.optimisations
                 self._runners = [name, *(other for other in self._runners if other != name)]
                 log.info("ready to read with model %s on %s: %s", self.model, process.device, self.why)
                 log.info("optimisations: %s", ", ".join(process.optimisations) or "none, for this model and engine")

@@ -36,14 +36,16 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> It
 
 def test_an_idle_child_ends_and_the_next_photo_starts_it_again(options: Options) -> None:
     async def use(client: WorkerClient) -> None:
+        assert client.state().device == ""
         await texts(client, (1, 2, 3))
+        device = client.state().device
         (worker,) = workers()
         await until(lambda: not worker.is_running())
         state = client.state()
         assert state.ready
         assert not state.loaded
         assert state.memory["worker"].now == 0
-        assert state.device == ""
+        assert state.device == device != ""
         assert state.restarts["idle"] == 1
         assert await texts(client, (1, 2, 3)) == ["#010203"]
 
