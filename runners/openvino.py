@@ -23,6 +23,8 @@ DETECTOR_CACHE = {"CPU_RUNTIME_CACHE_CAPACITY": 600}
 class OpenVinoRunner(PipelineRunner):
     """OpenVINO's CPU device, in int8 where that is faster."""
 
+    name = "openvino"
+
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._core = openvino.Core()
