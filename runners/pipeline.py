@@ -45,7 +45,7 @@ class PipelineRunner(ABC):
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._make_pipeline: Callable[[Limits], Pipeline | DetectionPipeline]
+        self._make_pipeline: Callable[[Limits], Pipeline | DetectionPipeline] | None = None
         self._pipeline: Pipeline | DetectionPipeline | None = None
         self._detector_network: DetectorNetwork | None = None
         self._recognizer: Recognize | None = None
@@ -92,6 +92,8 @@ class PipelineRunner(ABC):
 
     def test_itself(self) -> None:
         """Read a picture with known lines; raises RunnerUnavailable if something else comes out."""
+        if self._make_pipeline is None:
+            raise RuntimeError("load() comes before test_itself()")
         read = self._make_pipeline(self_test.LIMITS).read
         known = self._detector_network is not None and self._options.model_dir is None
         expected = self_test.find_expected(self.name, self._options.model) if known else None
@@ -113,7 +115,7 @@ class PipelineRunner(ABC):
         return self._pipeline.read(photo)
 
     def close(self) -> None:
-        self._pipeline = None
+        self._pipeline = self._make_pipeline = self._detector_network = self._recognizer = None
 
 
 def make_detector_network(network: Network) -> DetectorNetwork:

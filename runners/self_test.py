@@ -32,7 +32,6 @@ CELL_PX = 32
 
 MIN_IOU = 0.9
 MAX_DIFFERENCE = 0.05  # of scores and of the detector's map: int8 and bfloat16 stay below
-BATCHES = (8, 32)  # lines
 MAX_PROBLEM_CHARACTERS = 300
 
 
@@ -145,14 +144,15 @@ def _compare_maps(probability: NDArray[np.float32], expected: NDArray[np.float32
 
 
 def _compare_batches(recognize: Recognize, pixels: Pixels, lines: Sequence[Line]) -> str:
-    """The shortest line, of which most share a batch, alone and in batches, twice."""
-    for line in sorted(lines, key=lambda line: line.box[2] / line.box[3])[:1]:
-        left, top, width, height = (round(side) for side in line.box)
-        crop = pixels[top : top + height, left : left + width]
-        ((text, score),) = recognize([crop])
-        for size in 2 * BATCHES:
-            for other, other_score in recognize([crop] * size):
-                if other != text or not abs(other_score - score) <= MAX_DIFFERENCE:
-                    told = f"{other!r} ({other_score:.2f})"
-                    return f"expected {text!r} ({score:.2f}) in a batch of {size} as alone, came {told}"
+    """Each line alone, and in batches of 8 and 32 lines, twice; one of these has lines of the same width only."""
+    boxes = [[round(side) for side in line.box] for line in lines]
+    crops = [pixels[top : top + height, left : left + width] for left, top, width, height in boxes]
+    alone = [(crop, *recognize([crop])[0]) for crop in crops]
+    shortest = sorted(alone, key=lambda line: line[0].shape[1] / line[0].shape[0])[:1]
+    for batch in 2 * [alone * 2, alone * 8, shortest * 32]:
+        found = recognize([crop for crop, _, _ in batch])
+        for (_, text, score), (other, other_score) in zip(batch, found, strict=True):
+            if other != text or not abs(other_score - score) <= MAX_DIFFERENCE:
+                told = f"{other!r} ({other_score:.2f})"
+                return f"expected {text!r} ({score:.2f}) in a batch of {len(batch)} as alone, came {told}"
     return ""

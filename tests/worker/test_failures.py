@@ -27,6 +27,17 @@ def test_a_card_that_breaks_is_used_anew_and_the_photo_read_again(options: Optio
     with_client(options, use)
 
 
+def test_a_card_that_breaks_while_its_successor_loads_costs_no_photo_either(options: Options) -> None:
+    async def use(client: WorkerClient) -> None:
+        await client.start()
+        client.restart()
+        assert await texts(client, fakes.BREAKS_ONCE, (1, 2, 3)) == [fakes.name(fakes.BREAKS_ONCE), "#010203"]
+        assert len(workers()) == 1
+        assert client.state().ready
+
+    with_client(options, use)
+
+
 def test_photos_beside_the_one_that_broke_the_card_are_read_too(options: Options) -> None:
     async def use(client: WorkerClient) -> None:
         colours = [fakes.SLOW, fakes.BREAKS_ONCE, (1, 2, 3), (4, 5, 6), (7, 8, 9)]
