@@ -39,7 +39,7 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve bento image push manifest dockerfile image-test key test test-fast test-mmocr test-aiges format lint bench soak fuzz replicas screenshots lock \
+.PHONY: help setup serve doctor bento image push manifest dockerfile image-test key test test-fast test-mmocr test-aiges format lint bench soak fuzz replicas screenshots lock \
 	platforms sbom audit clean
 
 help: ## this list
@@ -50,6 +50,9 @@ setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, 
 
 serve: setup key ## serve on port 8000, with a fresh key in .env if there is none
 	@exec $(VENV)/bin/python -m start
+
+doctor: setup ## what to send with a report: processor, packages, card, and how each runner does on a known picture
+	@$(VENV)/bin/python -m doctor
 
 bento: $(if $(INSTALLED),,setup) ## build the bento of TARGET; `bentoml serve` and `bentoml containerize` take it
 	@tag=$$($(BENTOML) build --output tag --bentofile $(BENTOFILE) . | sed -n 's/^__tag__://p') && test -n "$$tag" && \

@@ -30,6 +30,7 @@ OUTCOMES = (
     "reading_failed",
     "reading_timed_out",
     "runner_unavailable",
+    "out_of_memory",
     "queue_full",
     "stopping",
     "other",

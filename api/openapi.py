@@ -21,7 +21,8 @@ ERRORS = {
     422: "There is no file in the field `file`, or the CLIP service cannot use the request.",
     500: "The reader failed; the service's log says why.",
     502: "The CLIP service cannot be reached, refuses the key, or fails.",
-    503: "Too many photos wait, no model can be loaded (the service's log says why), or the service is stopping.",
+    503: "Too many photos wait, memory is short, no model can be loaded (the service's log says why), or the service "
+    "is stopping.",
     504: "Reading the photo, or the answer of the CLIP service, took longer than OCR_TIMEOUT.",
 }
 OF_CLIP = {404, 502}

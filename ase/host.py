@@ -9,10 +9,11 @@ from enum import IntEnum
 from typing import Any, Self
 
 import logs
-from ocr.errors import FAILED, NO_MEMORY, OcrError, RunnerUnavailable, UnreadablePhoto
+from ocr.errors import OcrError, RunnerUnavailable, UnreadablePhoto
 from ocr.types import TextLine
 from options import make_options
 from runners.base import Runner
+from runners.failures import classify
 from runners.registry import RUNNERS, find_candidates, make
 from settings import Settings
 from worker.pixel_budget import PixelBudget, weigh_pixels
@@ -131,11 +132,10 @@ class Host:
             code = Code(error.ase_code)
             log.info("%s: %s", PHRASES[code], error)
             return make_refusal(code, str(error))
-        except MemoryError:
-            return make_refusal(Code.UNREADABLE, NO_MEMORY)
-        except Exception:
+        except Exception as error:
             log.exception("the reader failed")
-            return make_refusal(Code.FAILED, FAILED)
+            kind, problem = classify(error)
+            return make_refusal(Code(kind.ase_code), problem)
 
     def _get_loaded(self) -> Loaded:
         if self._loaded is None:

@@ -4,6 +4,8 @@ OcrError
 ├── UnreadablePhoto     the bytes are not a photo that can be read: the sender's business
 ├── RunnerUnavailable   the engine or the model cannot be loaded: the operator's business
 ├── ReadingFailed       the engine failed on a photo that may be fine: the log has the details
+│   └── EngineFailed    it will fail on the next photo too: its process has to be replaced
+├── OutOfMemory         others hold the memory that reading takes: the photo can be read later
 ├── ReadingTimedOut     reading the photo took longer than the operator allows
 ├── RequestRefused      the HTTP service does not take the request: api/errors.py, with a class for each reason
 └── EmptyRequest, BadParameter     the same on the ASE platform: ase/host.py
@@ -11,7 +13,7 @@ OcrError
 
 from typing import ClassVar
 
-NO_MEMORY = "there is not enough memory to read this photo"
+NO_MEMORY = "there is not enough memory to read this photo just now; send it again later"
 FAILED = "the reader failed on this photo; the service's log has the details"
 
 
@@ -46,6 +48,17 @@ class ReadingFailed(OcrError):
     """The engine failed while it read a photo."""
 
     outcome = "reading_failed"
+
+
+class EngineFailed(ReadingFailed):
+    """The engine failed in a way that says nothing about the photo: a lost card, wrong numbers, several in a row."""
+
+
+class OutOfMemory(OcrError):
+    """Memory was short, of the machine or of its card, for a photo within the bounds."""
+
+    http_status = 503
+    outcome = "out_of_memory"
 
 
 class ReadingTimedOut(OcrError):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
+from ocr.errors import EngineFailed
 from ocr.types import Pixels, Recognize
 
 log = logging.getLogger("mtphotos_ocr.micro_batching")
@@ -44,13 +45,18 @@ class MicroBatcher:
             return self._recognizer(crops) if request.texts is None else request.texts
 
     def _recognize_queue(self) -> None:
-        """Recognize all queued lines in one call; a lone photo, or each photo if that fails, is left to its thread."""
+        """Recognize all queued lines in one call; a lone photo, or each photo if that fails, is left to its thread.
+
+        Raises EngineFailed.
+        """
         with self._queue_lock:
             requests, self._queue = self._queue, []
         if len(requests) == 1:
             return
         try:
             texts = iter(self._recognizer([crop for request in requests for crop in request.crops]))
+        except EngineFailed:
+            raise  # alone, they would meet it again
         except Exception:
             log.exception("the lines of %d photos failed in one batch; each photo is now read alone", len(requests))
             return

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from ocr.errors import RunnerUnavailable
 from ocr.model_files import PADDLE, find_package
 from ocr.recognizer import INPUT_HEIGHT_PX, TRAINED_WIDTH_PX
 from ocr.types import DetectorNetwork
+from runners import nvidia
 from runners.base import Options
 from runners.gpu import CardRunner
 from runners.pipeline import Network, RecognizerNetwork, make_detector_network, pick_best_classes
@@ -23,6 +23,9 @@ CHARSET_FILE = "ch_ppocr_rec/ppocr_keys_v1.txt"
 ONEDNN_CACHED_SHAPES = 1
 """Shapes whose preparation oneDNN keeps, on the CPU: keeping all would be a leak, and ten are no faster than one."""
 
+CAPABILITIES = {"2.6.2": ((6, 1), (8, 9))}
+"""The compute capabilities of cards that a version's package holds code for, the lowest and the highest."""
+
 AVX512_FUSION = "self_attention_fuse_pass"
 """An optimization that no PP-OCRv4 model needs, and that crashes PaddlePaddle 2.6 on processors without AVX-512."""
 
@@ -30,6 +33,7 @@ AVX512_FUSION = "self_attention_fuse_pass"
 class CudaRunner(CardRunner):
     """PaddlePaddle's inference engine, on a card or, if the options ask for it, on the CPU."""
 
+    name = "cuda"
     form = PADDLE
 
     def __init__(self, options: Options) -> None:
@@ -41,26 +45,25 @@ class CudaRunner(CardRunner):
 
     def load(self) -> None:
         if self.card is not None:
-            self._check_card(self.card)
+            self.device = self._choose_card(self.card)
             self._paddle.set_flags({"FLAGS_gpu_memory_limit_mb": self._options.gpu_memory >> 20})
-            self.device = self._paddle.device.cuda.get_device_name(self.card)
         super().load()
 
-    def _check_card(self, card: int) -> None:
+    def _choose_card(self, card: int) -> str:
+        """The name of the card; raises RunnerUnavailable if PaddlePaddle cannot use it."""
         paddle = self._paddle
         if not paddle.is_compiled_with_cuda():
             raise RunnerUnavailable(
                 "the installed PaddlePaddle is the one for CPUs: install paddlepaddle-gpu (make setup TARGET=cuda), "
                 "or allow the CPU with OCR_DEVICE=cpu"
             )
-        cards = paddle.device.cuda.device_count()
-        if not cards:
-            problem = f"PaddlePaddle {paddle.__version__} (CUDA {paddle.version.cuda()}) sees no card"
-            raise RunnerUnavailable(f"{problem}: nvidia-smi must list it, with a driver for that CUDA or newer")
-        if card >= cards:
-            raise RunnerUnavailable(f"OCR_DEVICE=gpu:{card}: there are {cards} cards, the first is gpu:0")
+        engine = f"PaddlePaddle {paddle.__version__} (CUDA {paddle.version.cuda()})"
+        found = nvidia.choose_card(card, engine, CAPABILITIES.get(paddle.__version__, nvidia.ANY))
+        if not paddle.device.cuda.device_count():
+            raise RunnerUnavailable(f"{engine} cannot use {found.name}: it needs a driver for that CUDA or newer")
         if paddle.device.get_cudnn_version() is None:
             raise RunnerUnavailable("PaddlePaddle cannot find cuDNN: make setup TARGET=cuda installs the one it needs")
+        return found.name
 
     def load_detector_network(self, path: Path) -> DetectorNetwork:
         return make_detector_network(self._load_network(path))
@@ -81,7 +84,7 @@ class CudaRunner(CardRunner):
         predictor = self._make_predictor(path)
         given = predictor.get_input_handle(predictor.get_input_names()[0])
         result = predictor.get_output_handle(predictor.get_output_names()[0])
-        lock = self._cores if self.card is None else Lock()  # on a card, two networks may run at once
+        lock = self.choose_lock()
 
         def network(batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
             with lock:

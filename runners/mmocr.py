@@ -34,9 +34,15 @@ class MmocrRunner(MmocrOnnxRunner):
 
     def load(self) -> None:
         torch.set_num_threads(self._options.threads)
-        super().load()
         device = choose_device(self._options.device)
-        self.device = "CPU" if device == "cpu" else torch.cuda.get_device_name(device)
+        if device == "cpu":
+            super().load()
+            return
+        self.device = torch.cuda.get_device_name(device)
+        share = self._options.gpu_memory / torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, share), device)
+        super().load()
+        self.test_itself()
 
     def load_mmocr_detector(self) -> Callable[[Pixels], list[Region]]:
         inferencer = self._open(DETECTOR, "det")

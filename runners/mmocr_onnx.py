@@ -9,22 +9,25 @@ from ocr.mmocr import MmocrDetector, Recipe
 from ocr.model_files import locate
 from ocr.pipeline import DetectionPipeline, Pipeline
 from ocr.search import WholePhotoSearch
-from ocr.types import Pixels, Recognize
+from ocr.types import Limits, Pixels, Recognize
 from runners.onnx import OnnxRunner
 
 
 class MmocrOnnxRunner(OnnxRunner):
     """A detector of MMOCR, and PP-OCR's recognizer or none."""
 
-    def load_pipeline(self) -> Pipeline | DetectionPipeline:
-        search = WholePhotoSearch(self.load_mmocr_detector(), self._options.limits)
+    def load_pipeline(self) -> Callable[[Limits], Pipeline | DetectionPipeline]:
+        detect = self.load_mmocr_detector()
         recognizer = self._options.mmocr.get("recognizer", "ppocr")
         if recognizer == "none":
-            return DetectionPipeline(search, self._options.limits)
+            return lambda limits: DetectionPipeline(WholePhotoSearch(detect, limits), limits)
         if recognizer == "mmocr":
-            return Pipeline(search, self.load_mmocr_recognizer(), self._options.limits)
-        files = locate(self._options.model, self._options.model_dir)
-        return Pipeline(search, self.load_recognizer(files.recognizer), self._options.limits)
+            recognize = self.load_mmocr_recognizer()
+        else:
+            files = locate(self._options.model, self._options.model_dir)
+            recognize = self.load_recognizer(files.recognizer)
+        self._recognizer = recognize
+        return lambda limits: Pipeline(WholePhotoSearch(detect, limits), recognize, limits)
 
     def load_mmocr_detector(self) -> Callable[[Pixels], list[Region]]:
         """Load the detector."""

@@ -22,6 +22,8 @@ FurtherInputs = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]
 class OnnxRunner(PipelineRunner):
     """ONNX Runtime's CPU provider."""
 
+    name = "onnx"
+
     def load_detector_network(self, path: Path) -> DetectorNetwork:
         plane = early_exit.plane(path)
         if plane is None:
@@ -66,9 +68,10 @@ class OnnxRunner(PipelineRunner):
     def make_network(self, session: onnxruntime.InferenceSession, inputs: FurtherInputs = lambda _: {}) -> Network:
         """A network from a session: its outputs for a batch and its further inputs."""
         name = session.get_inputs()[0].name
+        lock = self.choose_lock()
 
         def network(batch: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
-            with self._cores:
+            with lock:
                 return session.run(None, {name: batch, **inputs(batch)})  # type: ignore[no-any-return]
 
         return network

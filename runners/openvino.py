@@ -36,6 +36,8 @@ class _Made(NamedTuple):
 class OpenVinoRunner(PipelineRunner):
     """OpenVINO's CPU device, in int8 where that is faster."""
 
+    name = "openvino"
+
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._core = openvino.Core()

@@ -18,7 +18,8 @@ from ocr.model_files import ONNX, ModelFiles, ModelFormat, locate
 from ocr.pipeline import DetectionPipeline, Pipeline
 from ocr.recognizer import SPACE_BONUS_NATS, Recognizer
 from ocr.search import Search
-from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Reading, Recognize, planes
+from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Limits, Reading, Recognize, planes
+from runners import self_test
 from runners.base import Options
 
 Network = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
@@ -37,13 +38,17 @@ class RecognizerNetwork(NamedTuple):
 class PipelineRunner(ABC):
     """A runner of ocr.Pipeline; a subclass brings the engine of the networks and says which files the engine reads."""
 
+    name: ClassVar[str]
     form: ClassVar[ModelFormat] = ONNX
     device = "CPU"
     optimisations: tuple[str, ...] = ()
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._make_pipeline: Callable[[Limits], Pipeline | DetectionPipeline] | None = None
         self._pipeline: Pipeline | DetectionPipeline | None = None
+        self._detector_network: DetectorNetwork | None = None
+        self._recognizer: Recognize | None = None
         self._recording = Lock()
         self._cores = Lock()  # a network uses all of them: two at a time are slower than one after the other
 
@@ -56,22 +61,43 @@ class PipelineRunner(ABC):
         """Load a recognizer's network from its file."""
 
     def load(self) -> None:
-        self._pipeline = self.load_pipeline()
+        self._make_pipeline = self.load_pipeline()
+        self._pipeline = self._make_pipeline(self._options.limits)
 
-    def load_pipeline(self) -> Pipeline | DetectionPipeline:
-        """Load the networks and make the pipeline that reads photos."""
+    def load_pipeline(self) -> Callable[[Limits], Pipeline | DetectionPipeline]:
+        """Load the networks; what is returned makes a pipeline that reads photos with them, within limits."""
         files = locate(self._options.model, self._options.model_dir, self.form)
         with ThreadPoolExecutor(1) as pool:  # side by side: engines prepare one network on one core
             recognizer = pool.submit(self.load_recognizer, files.recognizer)
-            search = self._load_search(files)
-            return Pipeline(search, recognizer.result(), self._options.limits)
+            detectors = self._load_detectors(files)
+            self._recognizer = recognize = recognizer.result()
+        return lambda limits: Pipeline(Search(detectors[0], limits, detectors[1]), recognize, limits)
 
-    def _load_search(self, files: ModelFiles) -> Search:
-        detector = cache(lambda path: Detector(self.load_detector_network(path)))  # mostly one for both
-        coarse_detector = detector(files.coarse_detector) if files.coarse_detector else None
-        search = Search(detector(files.detector), self._options.limits, coarse_detector)
-        search.warm_up()
-        return search
+    def _load_detectors(self, files: ModelFiles) -> tuple[Detector, Detector | None]:
+        """The detector, and the one of the coarse pass."""
+        networks = cache(lambda path: self.guard_detector(self.load_detector_network(path)))
+        detector = cache(lambda path: Detector(networks(path)))  # mostly one for both
+        self._detector_network = networks(files.detector)
+        found = detector(files.detector), detector(files.coarse_detector) if files.coarse_detector else None
+        Search(found[0], self._options.limits, found[1]).warm_up()
+        return found
+
+    def guard_detector(self, network: DetectorNetwork) -> DetectorNetwork:
+        """What watches over a detector's network, if anything has to."""
+        return network
+
+    def choose_lock(self) -> Lock:
+        """What a network holds while it runs."""
+        return self._cores
+
+    def test_itself(self) -> None:
+        """Read a picture with known lines; raises RunnerUnavailable if something else comes out."""
+        if self._make_pipeline is None:
+            raise RuntimeError("load() comes before test_itself()")
+        read = self._make_pipeline(self_test.LIMITS).read
+        known = self._detector_network is not None and self._options.model_dir is None
+        expected = self_test.find_expected(self.name, self._options.model) if known else None
+        self_test.check(read, self._recognizer, self._detector_network, expected)
 
     def load_recognizer(self, path: Path) -> Recognize:
         """Load a recognizer from its file."""
@@ -89,7 +115,7 @@ class PipelineRunner(ABC):
         return self._pipeline.read(photo)
 
     def close(self) -> None:
-        self._pipeline = None
+        self._pipeline = self._make_pipeline = self._detector_network = self._recognizer = None
 
 
 def make_detector_network(network: Network) -> DetectorNetwork:

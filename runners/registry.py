@@ -62,10 +62,14 @@ RUNNERS = {
         ("paddlepaddle-gpu", "paddlepaddle"),
         models=("ppocrv4",),
         card="required",
-        environment=lambda: allocator_variables(arenas=2) | nvidia.make_environment(),
+        environment=lambda: allocator_variables(arenas=2) | nvidia.make_environment() | nvidia.FULL_PRECISION,
     ),
     "cuda-onnx": RunnerEntry(
-        "runners.cuda_onnx:CudaOnnxRunner", ("onnxruntime-gpu",), models=("ppocrv6",), card="required"
+        "runners.cuda_onnx:CudaOnnxRunner",
+        ("onnxruntime-gpu",),
+        models=("ppocrv6",),
+        card="required",
+        environment=lambda: nvidia.FULL_PRECISION,
     ),
     # OpenVINO keeps its own memory: with less in glibc's hands all processes need 850 MB instead of 1150. (With 1 MiB,
     # the pixels of a JPEG go back at once, and decoding takes 1.25x the time.) OpenVINO has a cache above oneDNN's.
@@ -82,7 +86,12 @@ RUNNERS = {
         "runners.onnx:OnnxRunner", ("onnxruntime", "onnxruntime-gpu"), environment=lambda: allocator_variables(arenas=1)
     ),
     "mmocr": RunnerEntry(
-        "runners.mmocr:MmocrRunner", ("mmocr",), card="optional", automatic=False, detector="det_config"
+        "runners.mmocr:MmocrRunner",
+        ("mmocr",),
+        card="optional",
+        automatic=False,
+        environment=lambda: nvidia.FULL_PRECISION,
+        detector="det_config",
     ),
     "mmocr-onnx": RunnerEntry(
         "runners.mmocr_onnx:MmocrOnnxRunner",

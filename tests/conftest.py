@@ -36,7 +36,8 @@ MARKS = {
     ),
     "process": (
         *("api/http/", "image/", "mmocr/test_http.py", "runners/test_mmocr_onnx.py", "service/"),
-        *("worker/test_process.py", "worker/test_supervisor.py"),
+        "test_doctor.py",
+        *("worker/test_failures.py", "worker/test_process.py", "worker/test_supervisor.py"),
     ),
     "browser": ("service/page/",),
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from logs import log
-from ocr.errors import UnreadablePhoto
+from ocr.errors import EngineFailed, OutOfMemory, UnreadablePhoto
 from ocr.types import Reading
 from runners.base import Options
 from worker.fair_slots import FairSlots
@@ -67,8 +67,8 @@ class WorkerStatus:
 class WorkerClient:
     """Reads photos in a worker, `limits.parallel` at a time; the others wait, first come first served.
 
-    A photo whose worker dies becomes a suspect and is read again: alone, so that it cannot take others down, and ahead
-    of the queue, since it came first.
+    A photo whose worker dies, or whose engine fails or lacks memory, becomes a suspect and is read again: alone, so
+    that it cannot take others down, nor they its memory, and ahead of the queue, since it came first.
     """
 
     def __init__(
@@ -110,14 +110,18 @@ class WorkerClient:
             UnreadablePhoto: it is no photo, or it killed two workers.
             RunnerUnavailable: no runner can be loaded.
             ReadingFailed, ReadingTimedOut: the runner failed on it, or took too long.
+            OutOfMemory: the memory was short, even for this photo alone.
         """
         start = time.perf_counter()
         await self._slots.take()
         waited = time.perf_counter() - start
         try:
             reading = await self._attempt(photo)
-        except WorkerDied:
+        except (WorkerDied, EngineFailed):
             log.warning("the worker died while it read a photo of %d bytes: reading it again", len(photo))
+            reading = await self._read_suspect(photo)
+        except OutOfMemory:
+            log.warning("there was not enough memory for a photo of %d bytes: reading it again, alone", len(photo))
             reading = await self._read_suspect(photo)
         reading.seconds["wait"] = waited
         self._photos += 1

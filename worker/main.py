@@ -16,9 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import logs
-from ocr.errors import FAILED, NO_MEMORY, RunnerUnavailable, UnreadablePhoto
+from ocr.errors import RunnerUnavailable, UnreadablePhoto
 from ocr.types import Reading
 from runners.base import Runner
+from runners.failures import classify
 from runners.registry import make
 from worker.pixel_budget import PixelBudget, weigh_pixels
 from worker.priority import step_back
@@ -26,12 +27,11 @@ from worker.protocol import (
     Begun,
     BlockingChannel,
     ConnectionEnded,
-    Failed,
     Job,
     Loaded,
     NotLoaded,
+    NotRead,
     Photo,
-    Unreadable,
 )
 
 log = logging.getLogger("mtphotos_ocr.worker")
@@ -93,16 +93,14 @@ def _serve(slot: BlockingChannel, runner: Runner, budget: PixelBudget) -> None:
             slot.send(answer)
 
 
-def _read(runner: Runner, file: bytes) -> Reading | Unreadable | Failed:
+def _read(runner: Runner, file: bytes) -> Reading | NotRead:
     try:
         return runner.read(file)
-    except UnreadablePhoto as error:
-        return Unreadable(str(error))
-    except MemoryError:
-        return Unreadable(NO_MEMORY)
-    except Exception:
-        log.exception("the runner failed on a photo of %d bytes", len(file))
-        return Failed(FAILED)
+    except Exception as error:
+        kind, problem = classify(error)
+        if kind is not UnreadablePhoto:
+            log.exception("the runner failed on a photo of %d bytes", len(file))
+        return NotRead(kind.__name__, problem)
 
 
 if __name__ == "__main__":

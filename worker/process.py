@@ -14,25 +14,28 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from logs import escape, log, request_id
-from ocr.errors import ReadingFailed, RunnerUnavailable, UnreadablePhoto
+from ocr.errors import EngineFailed, OutOfMemory, ReadingFailed, RunnerUnavailable
 from ocr.types import Reading
 from runners.base import Options
 from runners.registry import RUNNERS
 from worker.async_channel import AsyncChannel
 from worker.protocol import (
+    ERRORS,
     ConnectionEnded,
-    Failed,
     Job,
     Loaded,
     Message,
+    NotRead,
     Photo,
-    Unreadable,
 )
 from worker.timings import Timings
 
 ROOT = Path(__file__).resolve().parent.parent
 KEYS = frozenset({"API_AUTH_KEY", "CLIP_API_KEY"})
 """Variables that the worker, in which libraries decode what anyone sends, does not get."""
+
+MAX_FAILURES = 3
+"""Photos in a row on which an engine may fail: then it is not the photos."""
 
 
 class WorkerDied(Exception):
@@ -66,6 +69,7 @@ class WorkerProcess:
         self._drained = asyncio.Event()
         self._drained.set()
         self._killed = False
+        self._failures = 0  # photos in a row on which the engine failed
         self.device = loaded.device
         self.optimisations = loaded.optimisations
 
@@ -116,7 +120,8 @@ class WorkerProcess:
         answer.
 
         Raises:
-            UnreadablePhoto, ReadingFailed: as the runner said.
+            UnreadablePhoto, ReadingFailed, OutOfMemory: as the runner said.
+            EngineFailed: the same, or it was the last of MAX_FAILURES in a row; the process is not to be used again.
             WorkerDied: the worker ended before it answered.
             TimeoutError: it took too long.
         """
@@ -135,11 +140,12 @@ class WorkerProcess:
                 self._drained.set()
         match answer:
             case Reading():
+                self._failures = 0
                 return answer
-            case Unreadable(problem):
-                raise UnreadablePhoto(problem)
-            case Failed(problem):
-                raise ReadingFailed(problem)
+            case NotRead(error, problem):
+                kind = ERRORS[error]
+                self._failures += issubclass(kind, ReadingFailed | OutOfMemory)
+                raise (EngineFailed if self._failures >= MAX_FAILURES else kind)(problem)
         raise TypeError(f"a worker answered a photo with {answer}")
 
     async def _ask(self, channel: AsyncChannel, photo: Photo, timeout_s: float) -> Message:

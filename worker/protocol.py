@@ -3,8 +3,8 @@
 What only the service needs is in worker/async_channel.py: without asyncio the worker starts faster.
 
 On the control socket the worker says once how loading went: Loaded or NotLoaded. On each slot the service sends a
-Photo, and the worker answers it with Begun when it starts to read, then with a Reading, Unreadable or Failed. Nothing
-else crosses: no exception, no pickle.
+Photo, and the worker answers it with Begun when it starts to read, then with a Reading or NotRead. Nothing else
+crosses: no exception, no pickle.
 
 A message is a frame: the lengths of its two parts (LENGTHS), JSON, and bytes, which only photos have.
 """
@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ocr.errors import EngineFailed, OutOfMemory, ReadingFailed, UnreadablePhoto
 from ocr.types import Limits, Reading, TextLine
 from runners.base import Options
 
@@ -74,21 +75,18 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """The file is no photo that can be read."""
+class NotRead:
+    """Why the photo was not read: the name of one of ERRORS, and its message."""
 
+    error: str
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The runner failed on the photo."""
+ERRORS = {kind.__name__: kind for kind in (UnreadablePhoto, ReadingFailed, EngineFailed, OutOfMemory)}
+"""The errors that reading a photo may end with, by name."""
 
-    problem: str
-
-
-Message = Loaded | NotLoaded | Photo | Begun | Reading | Unreadable | Failed
-PLAIN = {kind.__name__: kind for kind in (Loaded, NotLoaded, Begun, Unreadable, Failed)}
+Message = Loaded | NotLoaded | Photo | Begun | Reading | NotRead
+PLAIN = {kind.__name__: kind for kind in (Loaded, NotLoaded, Begun, NotRead)}
 
 
 class ConnectionEnded(Exception):

@@ -11,9 +11,10 @@ The supervisor is a state machine:
     SERVING    restart, memory limit        REPLACING  a second worker is started
     SERVING    no photo for long            IDLE       the worker ends
     SERVING    the worker died, timed out   IDLE       it is counted; a pause before the next start
+    SERVING    its engine failed            PAUSING    the same, and no photo is needed for that start
     REPLACING  the second one is loaded     SERVING    photos go to it; the first one ends after its last photo
     REPLACING  no runner can be loaded      SERVING    nothing changes
-    REPLACING  the worker died, timed out   LOADING    it is counted; photos wait for the second one
+    REPLACING  it died, timed out, failed   LOADING    it is counted; photos wait for the second one
     any        close                        CLOSED     all workers are killed
 
 An event that is not listed for a state is ignored.
@@ -28,7 +29,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from logs import log
-from ocr.errors import OcrError, ReadingTimedOut, RunnerUnavailable
+from ocr.errors import EngineFailed, OcrError, ReadingTimedOut, RunnerUnavailable
 from ocr.types import Reading
 from runners import nvidia
 from runners.base import Options
@@ -67,7 +68,7 @@ class Supervisor:
 
     def __init__(self, runners: Sequence[str], options: Options, limits: WorkerLimits, timings: Timings) -> None:
         self.launcher = Launcher(runners, options, limits.parallel, timings)
-        self.restarts = Counter(dict.fromkeys(("requested", "idle", "memory", "died", "timed_out"), 0))
+        self.restarts = Counter(dict.fromkeys(("requested", "idle", "memory", "died", "timed_out", "failed"), 0))
         self.in_flight = 0
         self._limits = limits
         self._patience_s = timings.patience_s
@@ -78,7 +79,7 @@ class Supervisor:
         self._changed = asyncio.Event()  # replaced by another with each change of the state
         self._serving: WorkerProcess | None = None
         self._workers: set[WorkerProcess] = set()  # the one that serves, and those that answer their last photos
-        self._problem = "no model has been loaded yet"  # why no worker could be loaded, or empty
+        self._problem = "no model has been loaded yet"  # why no worker reads and none could be loaded, or empty
         self._loading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._peak_bytes = 0
@@ -97,7 +98,8 @@ class Supervisor:
         """Read a photo in the worker, or in a new one if there is none; `begun` is set when it gets the photo.
 
         Raises:
-            UnreadablePhoto, ReadingFailed: as the runner said.
+            UnreadablePhoto, ReadingFailed, OutOfMemory: as the runner said.
+            EngineFailed: the same; the worker is killed.
             ReadingTimedOut: it took too long; the worker is killed.
             WorkerDied: the worker ended meanwhile.
             RunnerUnavailable: there is no worker and none can be started.
@@ -121,6 +123,11 @@ class Supervisor:
         except TimeoutError:
             log.error("a photo of %d bytes took over %g s: its worker is killed", len(file), timeout_s)
             self._on_lost(worker, "timed_out")
+        except EngineFailed:
+            log.error("the engine failed, and not because of the photo: its worker is killed")
+            worker.kill()  # what else it reads may come out wrong
+            self._on_lost(worker, "failed")
+            raise
         except OcrError:
             self._on_answered(worker)
             raise
@@ -145,8 +152,7 @@ class Supervisor:
             if self._serving:
                 return self._serving
             if self._state is State.IDLE:
-                self._enter(State.PAUSING)
-                self._load_in_background("")
+                self._begin()
             if self._state is State.PAUSING and self._problem and time.monotonic() + self._backoff.left_s > give_up:
                 raise RunnerUnavailable(self._problem)
             await self._changed.wait()
@@ -161,6 +167,10 @@ class Supervisor:
             self._loading.cancel()
             self._backoff.reset()
             self._load_in_background(reason)
+
+    def _begin(self) -> None:
+        self._enter(State.PAUSING)
+        self._load_in_background("")
 
     def _load_in_background(self, reason: str) -> None:
         self._loading = self._keep(self._load(reason))
@@ -228,6 +238,10 @@ class Supervisor:
             self._serving = None
             self._keep(self._retire(worker))
             self._enter(State.LOADING if self._state is State.REPLACING else State.IDLE)
+            if reason == "failed":  # so may the next worker: until one is loaded, who asks is told that none reads
+                self._problem = "the engine failed on the last photos; the log says how"
+                if self._state is State.IDLE:
+                    self._begin()
 
     def _on_idle(self) -> None:
         # Nothing is awaited here, so no photo can slip in after `in_flight` is checked.

@@ -5,9 +5,9 @@ const MIN_WIDTH_SAMPLES = 30; // they fill the width; more are drawn closer toge
 const RATE_SAMPLES = 5; // over which photos per second are counted
 const RESTART_TIMEOUT_MS = 120_000;
 const RESTART_INTERVAL_MS = 200;
-const REASONS = { requested: "requested", idle: "idle", memory: "memoryLimit", died: "died", timed_out: "timed_out" };
+const REASONS = { requested: "requested", idle: "idle", memory: "memoryLimit", died: "died", timed_out: "timed_out", failed: "engineFailed" };
 const CLIP = { clipAnswers: "answers", clipSilent: "does not answer", clipNotSet: "not set" };
-const UNANSWERED = ["reading_failed", "reading_timed_out", "runner_unavailable", "stopping", "other"];
+const UNANSWERED = ["reading_failed", "reading_timed_out", "runner_unavailable", "out_of_memory", "stopping", "other"];
 
 /** The service's own metrics: name and labels -> value. */
 async function measure() {

@@ -102,7 +102,10 @@ const WORDS = {
     (width, height, most) => `This picture has ${width} x ${height} pixels; up to ${most} megapixels are read. Raise OCR_MAX_MEGAPIXELS if there is enough memory.`,
     (width, height, most) => `图片有 ${width} x ${height} 像素，超过了 ${most} 百万像素的上限。内存够的话，可以调大 OCR_MAX_MEGAPIXELS。`,
   ],
-  noMemory: ["There is not enough memory to read this photo.", "内存不够，识别不了这张照片。"],
+  noMemory: [
+    "There is not enough memory to read this photo just now. Try again in half a minute.",
+    "现在内存不够，识别不了这张照片。请过半分钟再试。",
+  ],
   crashes: [
     "Reading this photo made the model’s process crash or take all memory, twice; it is not tried again.",
     "识别这张照片时，模型的进程两次崩溃或用光内存，不再重试。",
@@ -160,6 +163,7 @@ const WORDS = {
   memoryLimit: [(n) => `${n} over the memory limit`, (n) => `内存超限 ${n}`],
   died: [(n) => `${n} after a crash`, (n) => `崩溃 ${n}`],
   timed_out: [(n) => `${n} after a time limit`, (n) => `超时 ${n}`],
+  engineFailed: [(n) => `${n} after the engine failed`, (n) => `引擎出错 ${n}`],
   clip: ["CLIP search", "CLIP 搜索"],
   clipAnswers: ["handed on; the service answers", "次转发，服务有响应"],
   clipSilent: ["handed on; the service does not answer", "次转发，服务没有响应"],

@@ -64,7 +64,7 @@ def test_a_photo_without_text_has_no_lines(loader: Loader) -> None:
     [
         (b"", {}, Code.EMPTY, "no image in the request"),
         (b"no picture", {}, Code.UNREADABLE, "picture"),
-        (fakes.photo(fakes.HUNGRY), {}, Code.UNREADABLE, "memory"),
+        (fakes.photo(fakes.HUNGRY), {}, Code.FAILED, "memory"),
         (b"\0" * 1_000_001, {}, Code.UNREADABLE, "up to 1 MB are read"),
         (fakes.photo(GREY, (1200, 1000)), {}, Code.UNREADABLE, "1 megapixels"),
         (fakes.photo(fakes.FAILS), {}, Code.FAILED, "log"),

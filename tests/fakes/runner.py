@@ -21,6 +21,10 @@ KILLS: Colour = (255, 0, 0)
 KILLS_ONCE: Colour = (255, 0, 1)
 FAILS: Colour = (0, 255, 0)
 HUNGRY: Colour = (255, 255, 0)
+HUNGRY_ONCE: Colour = (255, 255, 1)
+BREAKS: Colour = (255, 128, 0)
+"""Breaks the card: this photo fails, and every later one in the same process."""
+BREAKS_ONCE: Colour = (255, 128, 1)
 SAYS: Colour = (0, 255, 255)
 SLOW: Colour = (0, 0, 255)
 COUNTS_COMPANY: Colour = (255, 0, 255)
@@ -56,6 +60,7 @@ class ColourRunner:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._lock, self._pair, self._inside = threading.Lock(), threading.Barrier(2), 0
+        self._broken = False
 
     def load(self) -> None:
         pass
@@ -68,8 +73,11 @@ class ColourRunner:
             os.kill(os.getpid(), signal.SIGKILL)
         if colour == FAILS:
             raise RuntimeError("green is not read")
-        if colour == HUNGRY:
+        if colour == HUNGRY or (colour == HUNGRY_ONCE and self._first_time()):
             raise MemoryError
+        self._broken = self._broken or colour == BREAKS or (colour == BREAKS_ONCE and self._first_time())
+        if self._broken:
+            raise OSError("(External) CUDA error(700), an illegal memory access was encountered.")
         if colour == SAYS:
             os.write(2, "\N{SNOWMAN}\x1b[1m".encode() + b"\xff, says a library\n")
         if colour == SLOW:
@@ -102,8 +110,8 @@ class ColourRunner:
         pass
 
     def _first_time(self) -> bool:
-        assert self._options.model_dir, "the folder in which this runner remembers that it was killed"
-        marker = self._options.model_dir / "killed"
+        assert self._options.model_dir, "the folder in which this runner remembers what has happened once"
+        marker = self._options.model_dir / "once"
         first = not marker.exists()
         marker.touch()
         return first

@@ -11,6 +11,7 @@ from ocr.errors import RunnerUnavailable
 from ocr.model_files import find_package
 from ocr.types import Limits, TextLine
 from runners.base import Options, Runner
+from runners.pipeline import PipelineRunner
 from runners.registry import RUNNERS, make
 from tests.fakes.child import Child
 from tests.fakes.project import DATA, PICTURES
@@ -43,6 +44,12 @@ def check(device: str | None = "cpu", folder: Path | None = None) -> None:
     load("cuda", device, folder)
 
 
+def run_self_test() -> None:
+    runner = loaded("cuda")
+    assert isinstance(runner, PipelineRunner)
+    runner.test_itself()
+
+
 UNKNOWN = "japanese.png"  # PP-OCRv4 does not know its characters: what it takes them for depends on the free space
 
 
@@ -53,6 +60,10 @@ def test_it_reads_as_the_onnx_runner_does_with_the_same_model(picture: str, chil
     for line, other in zip(cuda, onnx, strict=True):
         assert line.box == pytest.approx(other.box, abs=2)
         assert line.score == pytest.approx(other.score, abs=0.05)
+
+
+def test_it_passes_the_test_that_a_card_has_to(child: Child) -> None:
+    child(run_self_test)
 
 
 def test_photos_at_once_have_the_texts_of_photos_alone(child: Child) -> None:

@@ -8,6 +8,7 @@ from threading import Event
 import numpy as np
 import pytest
 
+from ocr.errors import EngineFailed
 from ocr.micro_batching import MicroBatcher
 from ocr.types import Pixels
 from tests.fakes.waiting import LONG_S, wait_until
@@ -32,6 +33,8 @@ class ValueRecognizer:
         values = [int(crop[0, 0, 0]) for crop in crops]
         if 13 in values and len(values) > 2:
             raise RuntimeError("out of memory")
+        if 66 in values and len(values) > 2:
+            raise EngineFailed
         return [(str(value), 1.0) for value in values]
 
 
@@ -73,3 +76,10 @@ def test_the_error_of_a_photo_that_fails_alone_is_raised() -> None:
         batcher([crop(1), crop(2), crop(13)])
     assert batcher([crop(1)]) == [("1", 1.0)]
     assert recognizer.batches == [3, 1]
+
+
+def test_an_engine_that_has_failed_is_not_tried_again() -> None:
+    recognizer = ValueRecognizer()
+    with pytest.raises(EngineFailed):
+        recognize_at_once(recognizer, [[1], [2, 3], [66]])
+    assert 3 in recognizer.batches

@@ -373,7 +373,14 @@ def test_a_hanging_process_does_not_stop_a_restart(options: Options, time_limits
         with pytest.raises(ReadingTimedOut):
             await hanging
         await asyncio.to_thread(psutil.wait_procs, [worker], LONG_S)
-        assert client.state().restarts == {"requested": 1, "idle": 0, "memory": 0, "died": 0, "timed_out": 1}
+        assert client.state().restarts == {
+            "requested": 1,
+            "idle": 0,
+            "memory": 0,
+            "died": 0,
+            "timed_out": 1,
+            "failed": 0,
+        }
 
     with_client(options, use)
 
@@ -428,7 +435,7 @@ def test_no_file_descriptor_is_left_behind_by_restarts(options: Options) -> None
     with_client(options, use)
 
 
-@pytest.mark.parametrize("colour", [fakes.FAILS, fakes.HUNGRY, fakes.KILLS])
+@pytest.mark.parametrize("colour", [fakes.FAILS, fakes.HUNGRY, fakes.BREAKS, fakes.KILLS])
 def test_a_photo_that_failed_is_kept_by_nobody(options: Options, colour: fakes.Colour) -> None:
     async def use(client: WorkerClient) -> None:
         freed = Noted.freed

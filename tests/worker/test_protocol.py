@@ -33,7 +33,8 @@ messages = st.one_of(
     st.builds(Photo, texts, st.binary(max_size=300)),
     st.builds(protocol.Loaded, texts, st.lists(texts)),
     st.builds(protocol.Begun),
-    *(st.builds(kind, texts) for kind in (protocol.NotLoaded, protocol.Unreadable, protocol.Failed)),
+    st.builds(protocol.NotLoaded, texts),
+    st.builds(protocol.NotRead, st.sampled_from(sorted(protocol.ERRORS)), texts),
 )
 
 

@@ -23,7 +23,7 @@ def test_check(client: TestClient) -> None:
     assert answer.pop("version").count(".") == 2
     assert answer.pop("uptime") >= 0
     assert answer.pop("photos") >= 0
-    assert set(answer.pop("restarts")) == {"requested", "idle", "memory", "died", "timed_out"}
+    assert set(answer.pop("restarts")) == {"requested", "idle", "memory", "died", "timed_out", "failed"}
     memory = answer.pop("memory")
     assert list(memory) == ["service", "worker"]
     assert all(20 < process["now"] <= process["peak"] for process in memory.values())
@@ -124,9 +124,22 @@ def test_a_photo_that_crashes_the_reader_gets_a_message_and_the_next_its_text(cl
     assert read(client, fakes.photo((5, 5, 5)))["result"]
 
 
-def test_a_photo_for_which_the_memory_does_not_suffice_gets_a_message_and_the_next_its_text(client: TestClient) -> None:
-    assert "not enough memory" in str(read(client, fakes.photo(fakes.HUNGRY))["msg"])
+def test_a_photo_for_which_the_memory_does_not_suffice_is_to_come_again_and_the_next_gets_its_text(
+    client: TestClient,
+) -> None:
+    answer = client.post("/ocr", files={"file": ("photo.png", fakes.photo(fakes.HUNGRY))})
+    assert (answer.status_code, int(answer.headers["retry-after"])) == (503, 30)
+    assert "not enough memory" in answer.json()["detail"]
     assert read(client, fakes.photo((5, 5, 5)))["result"]
+
+
+def test_a_card_that_breaks_costs_a_photo_that_breaks_it_twice_a_500_and_the_next_nothing(client: TestClient) -> None:
+    before = client.post("/check").json()["restarts"]["failed"]
+    answer = client.post("/ocr", files={"file": ("photo.png", fakes.photo(fakes.BREAKS))})
+    assert answer.status_code == 500
+    assert "CUDA" not in answer.text
+    assert read(client, fakes.photo((5, 5, 5)))["result"]
+    assert client.post("/check").json()["restarts"]["failed"] == before + 2
 
 
 def test_a_failing_reader_is_a_500_without_a_stack_trace(client: TestClient) -> None:

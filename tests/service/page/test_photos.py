@@ -214,7 +214,7 @@ def test_a_file_that_is_too_large_is_named_as_such(tab: Tab, tmp_path: Path) -> 
         (200, f"the RAW file has no preview as JPEG; {READABLE_FORMATS}"),
         (200, "the picture is broken: image file is truncated"),
         (200, "the picture has 9 x 9 pixels; up to 7.5 megapixels are read from a PNG file (OCR_MAX_MEGAPIXELS)"),
-        (200, NO_MEMORY),
+        (503, NO_MEMORY),
         (200, "reading this photo crashed the reader or took all memory, twice"),
         (413, "the upload is larger than 64 MB (OCR_MAX_UPLOAD_MB)"),
         (503, "64 photos are being read or waiting already (OCR_QUEUE); send this photo again later"),
