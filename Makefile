@@ -39,19 +39,24 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve bento image dockerfile image-test key test test-fast test-mmocr test-aiges lint bench soak fuzz replicas screenshots lock \
+.PHONY: help setup models serve bento image dockerfile image-test key test test-fast test-mmocr test-aiges lint bench soak fuzz replicas screenshots lock \
 	platforms sbom audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx, cuda, cuda-onnx, mmocr-onnx, mmocr) in .venv
+setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx, cuda, cuda-onnx, mmocr-onnx, mmocr) in .venv; fetch MODEL
 	@cmp -s deploy/bentoml.sh $(VENV)/bin/bentoml || install -m 755 deploy/bentoml.sh $(VENV)/bin/bentoml
+	$(if $(MODEL),@$(FETCH))
+
+models: $(if $(INSTALLED),,setup) ## the models that can be read with; MODEL=korean fetches one into models/
+	@$(FETCH)
+FETCH = $(VENV)/bin/python -m fetch $(MODEL)
 
 serve: setup key ## serve on port 8000, with a fresh key in .env if there is none
 	@exec $(VENV)/bin/python -m start
 
-bento: $(if $(INSTALLED),,setup) ## build the bento of TARGET; `bentoml serve` and `bentoml containerize` take it
+bento: $(if $(INSTALLED),,setup) $(if $(MODEL),models) ## build the bento of TARGET, with the models in models/; `bentoml serve` and `bentoml containerize` take it
 	@tag=$$($(BENTOML) build --output tag --bentofile $(BENTOFILE) . | sed -n 's/^__tag__://p') && test -n "$$tag" && \
 	printf '%s\n' "Built $$tag, which $(VENV)/bin/bentoml serve $$tag serves from any folder." \
 	"For an image: make image$(if $(filter openvino,$(BUILT)),, TARGET=$(BUILT)), or $(VENV)/bin/bentoml containerize $$tag"

