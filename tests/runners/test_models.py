@@ -43,3 +43,12 @@ def test_a_recognizer_without_characters_is_refused(runner: str, folder: Path) -
     write_ink_and_paper(folder / "rec.onnx", "д", "л", metadata=False)
     with pytest.raises(RunnerUnavailable, match=r"rec\.onnx has no characters: .*characters\.txt"):
         read(runner, folder)
+
+
+@ENGINES
+def test_arabic_letters_come_in_the_order_of_speech(runner: str, folder: Path) -> None:
+    write_ink_and_paper(folder / "rec.onnx", "д", "л")
+    (standing,) = read(runner, folder)
+    write_ink_and_paper(folder / "rec.onnx", "ب", "س")
+    (spoken,) = read(runner, folder)
+    assert spoken == standing[::-1].replace("д", "ب").replace("л", "س") != standing
