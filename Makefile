@@ -51,7 +51,7 @@ setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, 
 
 models: $(if $(INSTALLED),,setup) ## the models that can be read with; MODEL=korean fetches one into models/
 	@$(FETCH)
-FETCH = $(VENV)/bin/python -m fetch $(MODEL)
+FETCH = $(VENV)/bin/python -m fetch $(MODEL) $(if $(filter cuda,$(TARGET)),--paddle)
 
 serve: setup key ## serve on port 8000, with a fresh key in .env if there is none
 	@exec $(VENV)/bin/python -m start
@@ -181,7 +181,7 @@ define on-top-of-tests
 	@touch $@
 endef
 
-SIZE_cuda := 5.8 GB
+SIZE_cuda := 6.1 GB
 SIZE_cuda-onnx := 3.5 GB
 
 define install

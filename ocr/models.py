@@ -31,8 +31,12 @@ MODELS: Mapping[str, Model] = {
     "ta": Model(["Tamil", "English"], 8),
     "te": Model(["Telugu", "English"], 8),
     "latin": Model(["Latin letters"], 8),
+    "paddleocr": Model(["Chinese", "English"]),  # PP-OCRv4, read by the package paddleocr itself
 }
 """PP-OCR's, by the name that OCR_MODEL has."""
 
-WITH_ONNX = tuple(MODELS)
-"""Those whose files OpenVINO and ONNX Runtime read."""
+WITH_PADDLE = ("ppocrv4", "paddleocr", "korean", "cyrillic", "arabic", "devanagari", "ta", "te", "latin")
+"""Those that PaddlePaddle 2.6 reads with; its languages are PP-OCRv4's and PP-OCRv3's."""
+
+WITH_ONNX = tuple(name for name in MODELS if name != "paddleocr")
+"""Those that OpenVINO and ONNX Runtime read with."""

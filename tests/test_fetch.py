@@ -15,7 +15,9 @@ from rapidocr.inference_engine.base import InferSession
 
 import fetch
 import ocr.model_files
-from ocr.models import MODELS
+from ocr.errors import RunnerUnavailable
+from ocr.model_files import ONNX, PADDLE
+from ocr.models import MODELS, WITH_PADDLE
 
 FILE = bytes(range(256)) * 64
 PATH = "/models/RapidAI/RapidOCR/resolve/"
@@ -87,8 +89,10 @@ def something_else(request: Request) -> None:
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """RapidOCR's server, as far as the registry knows: it has FILE as the recognizer for Korean."""
     registry = copy.deepcopy(InferSession.model_info)
-    entry = registry.onnxruntime["PP-OCRv5"].rec["korean_PP-OCRv5_rec_mobile"]
-    entry.SHA256 = hashlib.sha256(FILE).hexdigest()
+    digest = hashlib.sha256(FILE).hexdigest()
+    registry.onnxruntime["PP-OCRv5"].rec["korean_PP-OCRv5_rec_mobile"].SHA256 = digest
+    for name in ("inference.pdiparams", "inference.pdmodel"):
+        registry.paddle["PP-OCRv4"].rec["korean_PP-OCRv4_rec_mobile"][name] = digest
     monkeypatch.setattr(InferSession, "model_info", registry)
     for module in (fetch, ocr.model_files):
         monkeypatch.setattr(module, "FETCHED", tmp_path)
@@ -116,6 +120,27 @@ def test_a_recognizer_is_put_beside_the_default_models_detector(hub: Hub, tmp_pa
     assert [path.name for path in (tmp_path / "korean").iterdir()] == ["rec.onnx"]
 
 
+def test_for_paddlepaddle_it_gets_the_characters_that_paddleocr_has(hub: Hub, tmp_path: Path) -> None:
+    hub.answers = [whole, whole]
+    fetch.fetch("korean", PADDLE)
+    assert [Path(path).name for path, _ in hub.asked] == ["inference.pdiparams", "inference.pdmodel"]
+    files = ocr.model_files.locate("korean", form=PADDLE)
+    assert files.recognizer == tmp_path / "korean" / "rec" / "inference.pdmodel"
+    assert files.detector == ocr.model_files.locate("ppocrv4", form=PADDLE).detector
+    characters = ocr.model_files.read_characters(files.recognizer)
+    assert characters is not None
+    assert {"가", "힘", "1"} < set(characters)
+    with pytest.raises(RunnerUnavailable, match=r"make models MODEL=korean$"):
+        ocr.model_files.locate("korean")
+
+
+def test_a_model_of_another_target_is_not_asked_for(hub: Hub) -> None:
+    for name, form in (("th", PADDLE), ("paddleocr", ONNX)):
+        with pytest.raises(fetch.FetchError, match="another TARGET"):
+            fetch.fetch(name, form)
+    assert hub.asked == []
+
+
 def test_what_is_here_is_not_fetched_again(hub: Hub) -> None:
     get(hub, whole)
     get(hub)
@@ -138,7 +163,7 @@ def test_so_does_the_next_call_after_one_that_gave_up(hub: Hub, monkeypatch: pyt
     monkeypatch.setattr(fetch, "ATTEMPTS", 1)
     with pytest.raises(fetch.FetchError, match="the same command goes on from here"):
         get(hub, cut_off)
-    assert not fetch._is_here("korean")
+    assert not fetch._is_here("korean", ONNX)
     get(hub, rest)
     assert hub.asked[-1][1] == "bytes=5000-"
     assert ocr.model_files.locate("korean").recognizer.read_bytes() == FILE
@@ -185,6 +210,15 @@ def test_the_installed_rapidocr_has_every_model(name: str) -> None:
     for source in sources:
         assert source.address.startswith(f"https://www.modelscope.cn{PATH}")
         assert re.fullmatch("[0-9a-f]{64}", source.sha256)
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_PADDLE if MODELS[name].download_mb])
+def test_it_has_every_model_for_paddlepaddle_and_paddleocr_its_characters(name: str, hub: Hub, tmp_path: Path) -> None:
+    for source in fetch.find_sources(name, PADDLE):
+        assert source.address.startswith(f"https://www.modelscope.cn{PATH}")
+        assert re.fullmatch("[0-9a-f]{64}", source.sha256)
+    fetch._copy_dictionary(name)
+    assert len(ocr.model_files.read_characters(tmp_path / name / "rec" / "inference.pdmodel") or []) > 100
 
 
 def test_a_model_that_rapidocr_has_renamed_is_named() -> None:
@@ -238,7 +272,7 @@ def test_the_list_says_what_each_reads_and_what_is_here(hub: Hub, monkeypatch: p
     get(hub, whole)
     run(monkeypatch)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == list(MODELS)
+    assert [line.split()[0] for line in lines[1:]] == [name for name in MODELS if name != "paddleocr"]
     assert re.search(r"^korean +Korean, English +is here$", "\n".join(lines), re.MULTILINE)
     assert re.search(r"^th +Thai, English +8 MB$", "\n".join(lines), re.MULTILINE)
 

@@ -76,7 +76,7 @@ def test_auto_keeps_to_the_device() -> None:
 def test_a_runner_without_the_model_is_not_tried(tmp_path: Path) -> None:
     assert candidates("auto", "ppocrv6") == ["cuda-onnx", "openvino", "onnx"]
     assert candidates("auto", "ppocrv4") == ["cuda", "openvino", "onnx"]
-    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=cuda has no OCR_MODEL=ppocrv6: it has ppocrv4"):
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=cuda has no OCR_MODEL=ppocrv6: it has ppocrv4, "):
         candidates("cuda", "ppocrv6")
     assert candidates("cuda", "ppocrv6", folder=tmp_path) == ["cuda"]
 
@@ -86,6 +86,8 @@ def test_a_model_that_was_not_fetched_is_refused_with_what_fetches_it(
 ) -> None:
     with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=onnx cannot read: .*: make models MODEL=korean$"):
         candidates("onnx", "korean")
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=cuda cannot read: .* MODEL=korean TARGET=cuda$"):
+        candidates("cuda", "korean")
     monkeypatch.setattr(model_files, "FETCHED", tmp_path)
     (tmp_path / "korean").mkdir()
     (tmp_path / "korean" / "rec.onnx").touch()
