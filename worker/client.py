@@ -39,6 +39,9 @@ class WorkerStatus:
     languages: list[str]
     """What that model reads, as far as it is known."""
 
+    advice: str
+    """What would make it read much faster here; empty if nothing is known to."""
+
     why: str
     """How it came to this runner; empty if none was loaded yet."""
 
@@ -92,6 +95,7 @@ class WorkerClient:
             runner=supervisor.launcher.runner,
             model=supervisor.launcher.model,
             languages=supervisor.launcher.languages,
+            advice=supervisor.launcher.advice,
             why=supervisor.launcher.why,
             device=worker.device if worker else "",
             optimisations=worker.optimisations if worker else [],

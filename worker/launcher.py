@@ -39,6 +39,11 @@ class Launcher:
         """What that model reads, as far as it is known."""
         return RUNNERS[self.runner].list_languages(self._options)
 
+    @property
+    def advice(self) -> str:
+        """What would make it read much faster here."""
+        return RUNNERS[self.runner].advise(self._options)
+
     async def launch(self) -> WorkerProcess:
         """Start a worker; a call that is cancelled leaves no process behind.
 
@@ -60,6 +65,8 @@ class Launcher:
                 reads = f" ({', '.join(self.languages)})" if self.languages else ""
                 log.info("ready to read with model %s%s on %s: %s", self.model, reads, process.device, self.why)
                 log.info("optimisations: %s", ", ".join(process.optimisations) or "none, for this model and engine")
+                if self.advice:
+                    log.info("%s", self.advice)
                 return process
         raise RunnerUnavailable("; ".join(problems))
 

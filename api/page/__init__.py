@@ -47,13 +47,19 @@ HEADERS = {
 }
 
 
-def render(*, version: str, runner: str, model: str, languages: Sequence[str]) -> Response:
-    """The page of a service of this version that reads these languages with this runner and model."""
+def render(*, version: str, runner: str, model: str, languages: Sequence[str], slow: bool) -> Response:
+    """The page of a service of this version that reads these languages with this runner and model.
+
+    `slow`: a lighter model would read much faster here.
+    """
     about = {"version": version, "runner": runner, "model": model}
     escaped = {name: escape(value) for name, value in about.items()}
     words = (f'<span data-say="{escape(word)}">{escape(word)}</span>' for word in languages or ["not known"])
     return HTMLResponse(
-        DOCUMENT.substitute(escaped, languages=", ".join(words), icon=ICON, style=STYLE, script=SCRIPT), headers=HEADERS
+        DOCUMENT.substitute(
+            escaped, languages=", ".join(words), hidden="" if slow else "hidden", icon=ICON, style=STYLE, script=SCRIPT
+        ),
+        headers=HEADERS,
     )
 
 

@@ -103,6 +103,21 @@ def test_what_is_read_is_known_of_our_models_alone(tmp_path: Path) -> None:
     assert RUNNERS["mmocr-onnx"].list_languages(replace(options, mmocr={"recognizer": "none"})) == []
 
 
+@pytest.mark.parametrize(
+    ("flags", "advised"), [("flags : sse4_2 avx2", True), ("flags : avx2 avx_vnni", False), ("Features : asimd", False)]
+)
+def test_a_lighter_model_is_advised_where_the_processor_is_slow_with_the_default_one(
+    flags: str, advised: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "CPUINFO", tmp_path / "cpuinfo")
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\n", "utf-8")
+    options = Options("auto", 1, Limits(2000, 10**6, 0))
+    assert [bool(RUNNERS[name].advise(options)) for name in ("openvino", "onnx")] == [advised] * 2
+    assert not any(RUNNERS[name].advise(options) for name in ("cuda", "cuda-onnx", "mmocr-onnx"))
+    for other in (replace(options, model="ppocrv6-tiny"), replace(options, model_dir=tmp_path)):
+        assert RUNNERS["openvino"].advise(other) == ""
+
+
 def test_a_detector_of_mmocr_is_named_beside_the_model() -> None:
     mmocr = {"det_onnx": "/models/textsnake.onnx", "det_config": "/models/dbnet.py", "recognizer": "ppocr"}
     options = Options("auto", 1, Limits(2000, 10**6, 0), mmocr=mmocr)

@@ -32,6 +32,16 @@ def test_the_service_does_not_start_without_the_model_and_says_what_fetches_it(p
     assert line.endswith("OCR_MODEL=korean has not been fetched: make models MODEL=korean")
 
 
+@pytest.mark.parametrize(
+    ("model", "told"), [("", "korean          Korean, English"), ("klingon", "choose from 'ppocrv6'")]
+)
+def test_make_lists_the_models(project: Path, model: str, told: str) -> None:
+    command = ["make", "models", *MAKE_SERVE[2:], f"MODEL={model}"]
+    done = subprocess.run(command, cwd=project, env=environment(), capture_output=True, text=True, check=False)
+    assert told in done.stdout + done.stderr
+    assert (done.returncode == 0) == (not model)
+
+
 @pytest.mark.parametrize("runner", ["openvino", "onnx"])
 def test_its_lines_are_read_in_its_own_characters(project: Path, runner: str) -> None:
     (project / "models" / "korean").mkdir(exist_ok=True)

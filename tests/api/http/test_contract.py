@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import logs
+from runners.registry import LIGHTER
 from tests.fakes import runner as fakes
 from tests.fakes.project import KEY
 
@@ -24,6 +25,7 @@ def test_check(client: TestClient) -> None:
     assert answer.pop("uptime") >= 0
     assert answer.pop("photos") >= 0
     assert set(answer.pop("restarts")) == {"requested", "idle", "memory", "died", "timed_out"}
+    assert answer.pop("advice") in {"", LIGHTER}  # by the processor
     memory = answer.pop("memory")
     assert list(memory) == ["service", "worker"]
     assert all(20 < process["now"] <= process["peak"] for process in memory.values())

@@ -58,10 +58,16 @@ def test_its_icon_opens_without_a_key_and_is_the_one_on_the_page(anonymous: Test
 
 def test_what_the_service_tells_of_itself_is_escaped() -> None:
     told = {"version": "</dd><script>1</script>", "runner": "a & b", "model": "$style ${x}"}
-    page = bytes(api.page.render(**told, languages=[]).body).decode()
+    page = bytes(api.page.render(**told, languages=[], slow=True).body).decode()
     assert "&lt;/dd&gt;&lt;script&gt;1&lt;/script&gt;" in page
     assert "a &amp; b" in page
     assert "<dd>$style ${x}</dd>" in page
+
+
+@pytest.mark.parametrize(("slow", "hint"), [(True, ""), (False, "hidden")])
+def test_a_lighter_model_is_named_where_it_would_be_much_faster(slow: bool, hint: str) -> None:
+    page = api.page.render(version="1", runner="onnx", model="ppocrv6", languages=["English"], slow=slow)
+    assert f'data-say="lighter" {hint}></p>' in bytes(page.body).decode()
 
 
 def test_it_never_makes_html_of_text() -> None:
