@@ -39,14 +39,19 @@ PYTHON := $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 endif
 
-.PHONY: help setup serve doctor bento image push manifest dockerfile image-test key test test-fast test-mmocr test-aiges format lint bench soak fuzz replicas screenshots lock \
+.PHONY: help setup models serve doctor bento image push manifest dockerfile image-test key test test-fast test-mmocr test-aiges format lint bench soak fuzz replicas screenshots lock \
 	platforms sbom audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx, cuda, cuda-onnx, mmocr-onnx, mmocr) in .venv
+setup: $(VENV)/$(TARGET).installed ## make the environment of TARGET (openvino, onnx, cuda, cuda-onnx, mmocr-onnx, mmocr) in .venv; fetch MODEL
 	@cmp -s deploy/bentoml.sh $(VENV)/bin/bentoml || install -m 755 deploy/bentoml.sh $(VENV)/bin/bentoml
+	$(if $(MODEL),@$(FETCH))
+
+models: $(if $(INSTALLED),,setup) ## the models that can be read with; MODEL=korean fetches one into models/
+	@$(FETCH)
+FETCH = $(VENV)/bin/python -m fetch $(MODEL) $(if $(filter cuda,$(TARGET)),--paddle)
 
 serve: setup key ## serve on port 8000, with a fresh key in .env if there is none
 	@exec $(VENV)/bin/python -m start
@@ -54,7 +59,7 @@ serve: setup key ## serve on port 8000, with a fresh key in .env if there is non
 doctor: setup ## what to send with a report: processor, packages, card, and how each runner does on a known picture
 	@$(VENV)/bin/python -m doctor
 
-bento: $(if $(INSTALLED),,setup) ## build the bento of TARGET; `bentoml serve` and `bentoml containerize` take it
+bento: $(if $(INSTALLED),,setup) $(if $(MODEL),models) ## build the bento of TARGET, with the models in models/; `bentoml serve` and `bentoml containerize` take it
 	@tag=$$($(BENTOML) build --output tag --bentofile $(BENTOFILE) . | sed -n 's/^__tag__://p') && test -n "$$tag" && \
 	printf '%s\n' "Built $$tag, which $(VENV)/bin/bentoml serve $$tag serves from any folder." \
 	"For an image: make image$(if $(filter openvino,$(BUILT)),, TARGET=$(BUILT)), or $(VENV)/bin/bentoml containerize $$tag"
@@ -191,7 +196,7 @@ define on-top-of-tests
 	@touch $@
 endef
 
-SIZE_cuda := 5.8 GB
+SIZE_cuda := 6.1 GB
 SIZE_cuda-onnx := 3.5 GB
 
 define install

@@ -97,7 +97,9 @@ class OcrService:
     def render_page(self) -> Response:
         """The page as anyone may see it; what else it shows, it asks for with the key."""
         state = self._worker.state()
-        return page.render(version=VERSION, runner=state.runner, model=state.model)
+        return page.render(
+            version=VERSION, runner=state.runner, model=state.model, languages=state.languages, slow=bool(state.advice)
+        )
 
     async def __metrics__(self, text: str) -> str:
         return text + metrics.snapshot(self._worker.state(), self._clip.state())

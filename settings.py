@@ -63,9 +63,29 @@ class Settings(BaseSettings):
     ocr_gpu_memory_mb: int = Field(
         2000, ge=500, description="MB (of 1,000,000 bytes) of the card's memory that may be used"
     )
-    ocr_model: Literal["auto", "ppocrv6", "ppocrv4"] = Field(
+    ocr_model: Literal[
         "auto",
-        description="`ppocrv6` (better), `ppocrv4` for the same texts as mt-photos-ai, or `auto`: the runner's best",
+        "ppocrv6",
+        "ppocrv6-tiny",
+        "ppocrv6-medium",
+        "ppocrv5",
+        "ppocrv5-server",
+        "ppocrv4",
+        "korean",
+        "eslav",
+        "cyrillic",
+        "th",
+        "el",
+        "arabic",
+        "devanagari",
+        "ta",
+        "te",
+        "latin",
+        "paddleocr",
+    ] = Field(
+        "auto",
+        description="one that `make models` lists: `ppocrv6` (better), `ppocrv4` for the same texts as mt-photos-ai, a "
+        "language such as `korean`, or `auto`: the runner's best",
     )
     ocr_model_dir: Path | None = Field(
         None, description="folder with your own det.onnx and rec.onnx; for `cuda`, with the folders det and rec"

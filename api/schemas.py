@@ -105,6 +105,8 @@ class CheckAnswer(bentoml.IODescriptor):
     version: str
     runner: str
     model: str
+    languages: list[str] = Field(description="what the model reads; empty for a model of the user's own")
+    advice: str = Field(description="what would make reading much faster on this machine; empty if nothing is known to")
     device: str = Field(description="what the runner runs on; empty until a model has been loaded")
     why: str = Field(description="how OCR_RUNNER led to this runner")
     loaded: bool = Field(description="whether the model is in memory; if not, the next photo loads it")

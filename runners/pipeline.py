@@ -2,20 +2,20 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ocr.detector import Detector
 from ocr.errors import RunnerUnavailable
-from ocr.model_files import ONNX, ModelFiles, ModelFormat, locate
-from ocr.pipeline import DetectionPipeline, Pipeline
+from ocr.model_files import CHARACTERS, ONNX, ModelFiles, ModelFormat, locate, read_characters
+from ocr.pipeline import Pipeline
 from ocr.recognizer import SPACE_BONUS_NATS, Recognizer
 from ocr.search import Search
 from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Limits, Reading, Recognize, planes
@@ -35,6 +35,13 @@ class RecognizerNetwork(NamedTuple):
     """Class i is charset[i - 1], the last one the space; class 0 is CTC's blank."""
 
 
+class ReadsPhotos(Protocol):
+    """What a runner has loaded: mostly a Pipeline."""
+
+    def read(self, data: bytes) -> Reading:
+        """The lines in a photo; raises UnreadablePhoto."""
+
+
 class PipelineRunner(ABC):
     """A runner of ocr.Pipeline; a subclass brings the engine of the networks and says which files the engine reads."""
 
@@ -45,8 +52,8 @@ class PipelineRunner(ABC):
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._make_pipeline: Callable[[Limits], Pipeline | DetectionPipeline] | None = None
-        self._pipeline: Pipeline | DetectionPipeline | None = None
+        self._make_pipeline: Callable[[Limits], ReadsPhotos] | None = None
+        self._pipeline: ReadsPhotos | None = None
         self._detector_network: DetectorNetwork | None = None
         self._recognizer: Recognize | None = None
         self._recording = Lock()
@@ -64,7 +71,7 @@ class PipelineRunner(ABC):
         self._make_pipeline = self.load_pipeline()
         self._pipeline = self._make_pipeline(self._options.limits)
 
-    def load_pipeline(self) -> Callable[[Limits], Pipeline | DetectionPipeline]:
+    def load_pipeline(self) -> Callable[[Limits], ReadsPhotos]:
         """Load the networks; what is returned makes a pipeline that reads photos with them, within limits."""
         files = locate(self._options.model, self._options.model_dir, self.form)
         with ThreadPoolExecutor(1) as pool:  # side by side: engines prepare one network on one core
@@ -137,12 +144,18 @@ def pick_best_classes(network: Network, charset: Sequence[str]) -> BestClasses:
     return best_classes
 
 
-def read_charset(metadata: dict[str, str]) -> Sequence[str]:
-    """The characters of a PP-OCR recognizer: a line each in its file's metadata, then the space.
+def read_charset(path: Path, metadata: Mapping[str, str]) -> Sequence[str]:
+    """The characters of a PP-OCR recognizer, then the space: beside its file, or a line each in the file's metadata.
 
     Raises:
         RunnerUnavailable: there are none.
     """
-    if "character" not in metadata:
-        raise RunnerUnavailable("rec.onnx has no characters: RapidOCR's models have them, as metadata `character`")
-    return [*metadata["character"].rstrip("\n").split("\n"), " "]
+    lines = read_characters(path)
+    if lines is None and "character" in metadata:
+        lines = metadata["character"].rstrip("\n").split("\n")
+    if lines is None:
+        raise RunnerUnavailable(
+            f"{path.name} has no characters: put them beside it as {CHARACTERS}, one a line, "
+            "or into its metadata `character`, as RapidOCR does"
+        )
+    return [*lines, " "]

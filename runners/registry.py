@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ocr.errors import RunnerUnavailable
+from ocr.model_files import ONNX, PADDLE, ModelFormat, locate
+from ocr.models import MODELS, WITH_ONNX, WITH_PADDLE
 from runners import nvidia
 from runners.base import Options, Runner
+
+CPUINFO = Path("/proc/cpuinfo")
+LIGHTER = (
+    "ppocrv6-tiny would read in about a third of the time on this processor, without Japanese: make models lists it"
+)
 
 
 class RunnerEntry(NamedTuple):
@@ -18,8 +25,10 @@ class RunnerEntry(NamedTuple):
     """Its class, as "module:Class"."""
     engines: Sequence[str]
     """The packages of its engine, any one of which is enough."""
-    models: Sequence[str] = ("ppocrv6", "ppocrv4")
-    """The models that it has, the best first."""
+    models: Sequence[str] = WITH_ONNX
+    """The models that it reads with, the one that `auto` takes first."""
+    form: ModelFormat = ONNX
+    """The format of their files."""
     card: Literal["required", "optional", "unused"] = "unused"
     """Its need of an NVIDIA card."""
     automatic: bool = True
@@ -35,12 +44,31 @@ class RunnerEntry(NamedTuple):
             return options.model_dir.name
         return self.models[0] if options.model == "auto" else options.model
 
+    def list_languages(self, options: Options) -> list[str]:
+        """What its model reads, in the words of ocr.models; nothing if that is not known, as of a user's own."""
+        known = not options.model_dir and options.mmocr.get("recognizer", "ppocr") == "ppocr"
+        return list(MODELS[self.choose_model(options)].languages) if known else []
+
     def describe_model(self, options: Options) -> str:
         """The same for people: with the detector, where that is not the model's."""
         if not self.detector:
             return self.choose_model(options)
         recognizer = self.choose_model(options) if options.mmocr.get("recognizer", "ppocr") == "ppocr" else ""
         return " + ".join(filter(None, [Path(options.mmocr.get(self.detector, "")).stem, recognizer]))
+
+    def advise(self, options: Options) -> str:
+        """What would make reading much faster on this machine, for people; empty if nothing is known to."""
+        ours = self.card == "unused" and not self.detector and not options.model_dir
+        return LIGHTER if ours and self.choose_model(options) == "ppocrv6" and _lacks_vnni() else ""
+
+
+def _lacks_vnni() -> bool:
+    """Whether this is a processor of Intel's or AMD's that is slow with products of bytes; False if it is not known."""
+    try:
+        flags = next(line for line in CPUINFO.read_text("utf-8").splitlines() if line.startswith("flags")).split()
+    except (OSError, StopIteration):  # not Linux, or not x86
+        return False
+    return not {"avx512_vnni", "avx_vnni"} & set(flags)
 
 
 def allocator_variables(*, arenas: int, mmap_mib: int = 64, trim_mib: int = 256) -> dict[str, str]:
@@ -60,14 +88,15 @@ RUNNERS = {
     "cuda": RunnerEntry(
         "runners.cuda:CudaRunner",
         ("paddlepaddle-gpu", "paddlepaddle"),
-        models=("ppocrv4",),
+        models=WITH_PADDLE,
+        form=PADDLE,
         card="required",
         environment=lambda: allocator_variables(arenas=2) | nvidia.make_environment() | nvidia.FULL_PRECISION,
     ),
     "cuda-onnx": RunnerEntry(
         "runners.cuda_onnx:CudaOnnxRunner",
         ("onnxruntime-gpu",),
-        models=("ppocrv6",),
+        models=tuple(name for name in WITH_ONNX if name != "ppocrv4"),  # which comes with the engines for CPUs
         card="required",
         environment=lambda: nvidia.FULL_PRECISION,
     ),
@@ -138,7 +167,12 @@ def _find_problem(name: str, options: Options) -> str:
     if options.device not in {None, "cpu"} and entry.card == "unused":
         return f"cannot use OCR_DEVICE={options.device}: it reads on the CPU"
     if not options.model_dir and entry.choose_model(options) not in entry.models:
-        return f"has no OCR_MODEL={options.model}: it has {' and '.join(entry.models)}"
+        return f"has no OCR_MODEL={options.model}: it has {', '.join(entry.models)}"
+    if not options.model_dir:
+        try:
+            locate(entry.choose_model(options), form=entry.form)
+        except RunnerUnavailable as problem:
+            return f"cannot read: {problem}"
     if entry.card == "required" and options.device != "cpu" and not nvidia.has_driver():
         return "finds no NVIDIA driver: install it; in a container, docker run --gpus all; or allow OCR_DEVICE=cpu"
     return ""

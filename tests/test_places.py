@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from api import schemas
+from ocr.models import MODELS
 from ocr.types import Reading
 from runners.registry import RUNNERS
 from settings import Settings
@@ -56,6 +57,7 @@ def test_the_bentos_of_all_targets_differ_in_their_target_alone(name: str) -> No
 def test_the_models_of_all_runners_can_be_chosen() -> None:
     models = {model for name in NAMES for model in RUNNERS[name].models}
     assert set(get_args(Settings.model_fields["ocr_model"].annotation)) == {"auto", *models}
+    assert models == set(MODELS)
 
 
 def test_every_field_of_a_reading_crosses_to_the_service() -> None:

@@ -19,7 +19,7 @@ FLOORS = (
     ("worker",),
     ("api",),
     ("options", "assembly"),
-    ("service", "ase", "start", "doctor"),
+    ("service", "ase", "start", "doctor", "fetch"),
 )
 """What stands on each floor, the lowest first. An import goes down, or sideways inside a room."""
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

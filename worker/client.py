@@ -36,6 +36,12 @@ class WorkerStatus:
     model: str
     """The model that it reads with."""
 
+    languages: list[str]
+    """What that model reads, as far as it is known."""
+
+    advice: str
+    """What would make it read much faster here; empty if nothing is known to."""
+
     why: str
     """How it came to this runner; empty if none was loaded yet."""
 
@@ -88,6 +94,8 @@ class WorkerClient:
             loaded=worker is not None,
             runner=supervisor.launcher.runner,
             model=supervisor.launcher.model,
+            languages=supervisor.launcher.languages,
+            advice=supervisor.launcher.advice,
             why=supervisor.launcher.why,
             device=supervisor.launcher.device,
             optimisations=supervisor.launcher.optimisations,

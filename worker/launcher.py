@@ -36,6 +36,16 @@ class Launcher:
         """The model that it reads with."""
         return RUNNERS[self.runner].describe_model(self._options)
 
+    @property
+    def languages(self) -> list[str]:
+        """What that model reads, as far as it is known."""
+        return RUNNERS[self.runner].list_languages(self._options)
+
+    @property
+    def advice(self) -> str:
+        """What would make it read much faster here."""
+        return RUNNERS[self.runner].advise(self._options)
+
     async def launch(self) -> WorkerProcess:
         """Start a worker; a call that is cancelled leaves no process behind.
 
@@ -55,8 +65,11 @@ class Launcher:
                 self.why = "; ".join([*problems, f"{name} could be loaded"])
                 self.device, self.optimisations = process.device, process.optimisations
                 self._runners = [name, *(other for other in self._runners if other != name)]
-                log.info("ready to read with model %s on %s: %s", self.model, process.device, self.why)
+                reads = f" ({', '.join(self.languages)})" if self.languages else ""
+                log.info("ready to read with model %s%s on %s: %s", self.model, reads, process.device, self.why)
                 log.info("optimisations: %s", ", ".join(process.optimisations) or "none, for this model and engine")
+                if self.advice:
+                    log.info("%s", self.advice)
                 return process
         raise RunnerUnavailable("; ".join(problems))
 

@@ -1,6 +1,7 @@
 """The page at `/`, the only one that opens without a key: one document, made from the files beside this one."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -46,11 +47,20 @@ HEADERS = {
 }
 
 
-def render(*, version: str, runner: str, model: str) -> Response:
-    """The page of a service of this version that reads with this runner and model."""
+def render(*, version: str, runner: str, model: str, languages: Sequence[str], slow: bool) -> Response:
+    """The page of a service of this version that reads these languages with this runner and model.
+
+    `slow`: a lighter model would read much faster here.
+    """
     about = {"version": version, "runner": runner, "model": model}
     escaped = {name: escape(value) for name, value in about.items()}
-    return HTMLResponse(DOCUMENT.substitute(escaped, icon=ICON, style=STYLE, script=SCRIPT), headers=HEADERS)
+    words = (f'<span data-say="{escape(word)}">{escape(word)}</span>' for word in languages or ["not known"])
+    return HTMLResponse(
+        DOCUMENT.substitute(
+            escaped, languages=", ".join(words), hidden="" if slow else "hidden", icon=ICON, style=STYLE, script=SCRIPT
+        ),
+        headers=HEADERS,
+    )
 
 
 def render_icon() -> Response:

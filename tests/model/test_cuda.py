@@ -20,9 +20,9 @@ if not find_package("paddle"):
     pytest.skip("there is no PaddlePaddle 2.6 for this machine", allow_module_level=True)
 
 
-def load(name: str, device: str | None = "cpu", folder: Path | None = None) -> Runner:
+def load(name: str, device: str | None = "cpu", folder: Path | None = None, model: str = "ppocrv4") -> Runner:
     limits = Limits(max_side=2000, max_pixels=200_000_000, min_score=0.5)
-    made = make(RUNNERS[name].class_path, Options("ppocrv4", 2, limits, folder, device=device))
+    made = make(RUNNERS[name].class_path, Options(model, 2, limits, folder, device=device))
     made.load()
     return made
 
@@ -30,13 +30,13 @@ def load(name: str, device: str | None = "cpu", folder: Path | None = None) -> R
 loaded = cache(load)
 
 
-def lines(name: str, picture: str, folder: Path | None = None) -> list[TextLine]:
-    return loaded(name, folder=folder).read((DATA / picture).read_bytes()).lines
+def lines(name: str, picture: str, folder: Path | None = None, model: str = "ppocrv4") -> list[TextLine]:
+    return loaded(name, folder=folder, model=model).read((DATA / picture).read_bytes()).lines
 
 
-def texts_at_once(pictures: list[str]) -> list[list[str]]:
+def texts_at_once(pictures: list[str], model: str = "ppocrv4") -> list[list[str]]:
     with ThreadPoolExecutor(len(pictures)) as pool:
-        return list(pool.map(lambda picture: [line.text for line in lines("cuda", picture)], pictures))
+        return list(pool.map(lambda picture: [line.text for line in lines("cuda", picture, model=model)], pictures))
 
 
 def check(device: str | None = "cpu", folder: Path | None = None) -> None:
@@ -108,3 +108,39 @@ def test_a_dictionary_that_does_not_fit_is_named(own: Path, name: str, text: str
         RunnerUnavailable, match="knows 6624 characters, its dictionary has 3: put its own beside it as"
     ):
         child(check, folder=own)
+
+
+def count_predictors() -> int:
+    """How many networks paddleocr's object makes by the function that is replaced to keep a processor from crashing."""
+    from paddle import inference  # noqa: PLC0415 - pyclipper has to be imported first
+
+    create, made = inference.create_predictor, []
+    inference.create_predictor = lambda config: made.append(config) or create(config)  # type: ignore[func-returns-value]
+    try:
+        load("cuda", model="paddleocr")
+    finally:
+        inference.create_predictor = create
+    return len(made)
+
+
+def test_paddleocr_makes_its_networks_as_the_patch_expects(child: Child) -> None:
+    assert child(count_predictors) == 3  # detector, classifier, recognizer
+
+
+@pytest.mark.parametrize("picture", ["clouds.jpg", "dark.png", "large.jpg", "receipt.png", "strip.png"])
+def test_what_paddleocr_itself_finds_is_found(picture: str, child: Child) -> None:
+    def without_spaces(found: list[TextLine]) -> list[str]:
+        return sorted(line.text.replace(" ", "") for line in found)
+
+    library, ours = child(lines, "cuda", picture, None, "paddleocr"), child(lines, "cuda", picture)
+    assert without_spaces(ours) == without_spaces(library)
+    for line in library:
+        left, top, width, height = line.box
+        centres = [(x + w / 2, y + h / 2) for x, y, w, h in (other.box for other in ours)]
+        assert any(left < x < left + width and top < y < top + height for x, y in centres), line.text
+
+
+def test_paddleocr_itself_reads_one_photo_at_a_time(child: Child) -> None:
+    pictures = ["receipt.png", "strip.png", "chinese.png"]
+    alone = [[line.text for line in child(lines, "cuda", picture, None, "paddleocr")] for picture in pictures]
+    assert child(texts_at_once, pictures, "paddleocr") == alone

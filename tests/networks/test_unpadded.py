@@ -27,7 +27,7 @@ def test_short_lines_are_read_as_if_they_were_padded(model: str) -> None:
     path = locate(model).recognizer
     padded = onnxruntime.InferenceSession(path)
     own = onnxruntime.InferenceSession(unpadded.rewrite(path).SerializeToString())
-    characters = read_charset(padded.get_modelmeta().custom_metadata_map)
+    characters = read_charset(path, padded.get_modelmeta().custom_metadata_map)
     for text in ("7", "EUR", "4.50", "Total:", "2024-03-17", "Thank you!", "Table 12 / 4"):
         pixels = line(text)
         width = pixels.shape[1]

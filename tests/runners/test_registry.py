@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ocr import model_files
 from ocr.errors import RunnerUnavailable
 from ocr.types import Limits
 from runners import nvidia, registry
@@ -14,8 +15,9 @@ from runners.registry import RUNNERS, RunnerEntry
 
 @pytest.fixture(autouse=True)
 def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All packages are installed, and there is a card."""
+    """All packages are installed, and there is a card; no model was fetched."""
     monkeypatch.setattr(registry, "_has_package", lambda package: package != "not-installed")
+    monkeypatch.setattr(model_files, "FETCHED", Path("/nowhere"))
     monkeypatch.setattr(nvidia, "has_driver", lambda: True)
 
 
@@ -74,9 +76,46 @@ def test_auto_keeps_to_the_device() -> None:
 def test_a_runner_without_the_model_is_not_tried(tmp_path: Path) -> None:
     assert candidates("auto", "ppocrv6") == ["cuda-onnx", "openvino", "onnx"]
     assert candidates("auto", "ppocrv4") == ["cuda", "openvino", "onnx"]
-    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=cuda has no OCR_MODEL=ppocrv6: it has ppocrv4"):
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=cuda has no OCR_MODEL=ppocrv6: it has ppocrv4, "):
         candidates("cuda", "ppocrv6")
     assert candidates("cuda", "ppocrv6", folder=tmp_path) == ["cuda"]
+
+
+def test_a_model_that_was_not_fetched_is_refused_with_what_fetches_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=onnx cannot read: .*: make models MODEL=korean$"):
+        candidates("onnx", "korean")
+    with pytest.raises(RunnerUnavailable, match=r"OCR_RUNNER=cuda cannot read: .* MODEL=korean TARGET=cuda$"):
+        candidates("cuda", "korean")
+    monkeypatch.setattr(model_files, "FETCHED", tmp_path)
+    (tmp_path / "korean").mkdir()
+    (tmp_path / "korean" / "rec.onnx").touch()
+    assert candidates("auto", "korean", device="cpu") == ["openvino", "onnx"]
+    assert candidates("auto", "korean") == ["cuda-onnx", "openvino", "onnx"]
+
+
+def test_what_is_read_is_known_of_our_models_alone(tmp_path: Path) -> None:
+    options = Options("korean", 1, Limits(2000, 10**6, 0))
+    assert RUNNERS["openvino"].list_languages(options) == ["Korean", "English"]
+    assert RUNNERS["cuda"].list_languages(replace(options, model="auto")) == ["Chinese", "English"]
+    assert RUNNERS["openvino"].list_languages(replace(options, model_dir=tmp_path)) == []
+    assert RUNNERS["mmocr-onnx"].list_languages(replace(options, mmocr={"recognizer": "none"})) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "advised"), [("flags : sse4_2 avx2", True), ("flags : avx2 avx_vnni", False), ("Features : asimd", False)]
+)
+def test_a_lighter_model_is_advised_where_the_processor_is_slow_with_the_default_one(
+    flags: str, advised: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "CPUINFO", tmp_path / "cpuinfo")
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\n", "utf-8")
+    options = Options("auto", 1, Limits(2000, 10**6, 0))
+    assert [bool(RUNNERS[name].advise(options)) for name in ("openvino", "onnx")] == [advised] * 2
+    assert not any(RUNNERS[name].advise(options) for name in ("cuda", "cuda-onnx", "mmocr-onnx"))
+    for other in (replace(options, model="ppocrv6-tiny"), replace(options, model_dir=tmp_path)):
+        assert RUNNERS["openvino"].advise(other) == ""
 
 
 def test_a_detector_of_mmocr_is_named_beside_the_model() -> None:

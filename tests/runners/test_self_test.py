@@ -57,7 +57,13 @@ def test_a_card_that_reads_right_passes(expected: Expected | None) -> None:
 
 @pytest.mark.parametrize(
     ("name", "model"),
-    [(name, model) for name, entry in RUNNERS.items() if entry.card == "required" for model in entry.models],
+    [
+        (name, model)
+        for name, entry in RUNNERS.items()
+        if entry.card == "required"
+        for model in entry.models
+        if model in entry.form.packages and model != "paddleocr"  # others are fetched; this is a library's object
+    ],
 )
 def test_it_is_known_what_each_runner_for_cards_reads_in_latin_and_in_chinese(name: str, model: str) -> None:
     expected = self_test.find_expected(name, model)

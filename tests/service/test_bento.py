@@ -24,7 +24,7 @@ BENTOFILES = {"openvino": "bentofile.yaml"} | {
 }
 PACKAGES = {"api", "auth", "networks", "ocr", "runners", "worker"}
 SERVES = {path.name for path in ROOT.glob("*.py")} | PACKAGES
-BESIDE = {"pyproject.toml", "requirements", "LICENSE", "NOTICE", "README.md", "bentofile.yaml"}
+BESIDE = {"models", "pyproject.toml", "requirements", "LICENSE", "NOTICE", "README.md", "bentofile.yaml"}
 
 
 def build(folder: Path, home: Path, target: str) -> Path:

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import logs
+from runners.registry import LIGHTER
 from tests.fakes import runner as fakes
 from tests.fakes.project import KEY
 
@@ -24,6 +25,7 @@ def test_check(client: TestClient) -> None:
     assert answer.pop("uptime") >= 0
     assert answer.pop("photos") >= 0
     assert set(answer.pop("restarts")) == {"requested", "idle", "memory", "died", "timed_out", "failed"}
+    assert answer.pop("advice") in {"", LIGHTER}  # by the processor
     memory = answer.pop("memory")
     assert list(memory) == ["service", "worker"]
     assert all(20 < process["now"] <= process["peak"] for process in memory.values())
@@ -32,6 +34,7 @@ def test_check(client: TestClient) -> None:
         "title": "mtphotos-ocr",
         "runner": "openvino",
         "model": "ppocrv6",
+        "languages": ["Chinese", "Japanese", "English", "Latin letters"],
         "device": "paint box",
         "why": "OCR_RUNNER=auto: openvino could be loaded",
         "loaded": True,

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import api.page
+from ocr.models import MODELS
 from tests.fakes import runner as fakes
 from tests.fakes.project import KEY
 
@@ -20,6 +21,8 @@ def test_it_opens_without_a_key_and_says_what_runs(anonymous: TestClient) -> Non
     assert re.findall(r"></dt><dd>([^<]+)</dd>", page.text) == [
         anonymous.post("/check", headers={"api-key": KEY}).json()[name] for name in ("version", "runner", "model")
     ]
+    (reads,) = re.findall(r"</dt><dd>(<span data-say=.*)</dd>", page.text)
+    assert re.findall(r'data-say="([^"]+)"', reads) == ["Chinese", "Japanese", "English", "Latin letters"]
     assert KEY not in page.text
 
 
@@ -55,10 +58,17 @@ def test_its_icon_opens_without_a_key_and_is_the_one_on_the_page(anonymous: Test
 
 
 def test_what_the_service_tells_of_itself_is_escaped() -> None:
-    page = bytes(api.page.render(version="</dd><script>1</script>", runner="a & b", model="$style ${x}").body).decode()
+    told = {"version": "</dd><script>1</script>", "runner": "a & b", "model": "$style ${x}"}
+    page = bytes(api.page.render(**told, languages=[], slow=True).body).decode()
     assert "&lt;/dd&gt;&lt;script&gt;1&lt;/script&gt;" in page
     assert "a &amp; b" in page
     assert "<dd>$style ${x}</dd>" in page
+
+
+@pytest.mark.parametrize(("slow", "hint"), [(True, ""), (False, "hidden")])
+def test_a_lighter_model_is_named_where_it_would_be_much_faster(slow: bool, hint: str) -> None:
+    page = api.page.render(version="1", runner="onnx", model="ppocrv6", languages=["English"], slow=slow)
+    assert f'data-say="lighter" {hint}></p>' in bytes(page.body).decode()
 
 
 def test_it_never_makes_html_of_text() -> None:
@@ -77,6 +87,11 @@ def test_every_word_is_said_in_both_languages_and_somewhere() -> None:
         assert re.search(rf"\"{name}\"|'{name}'|\b{name}: ", rest), name
     for name in re.findall(r'data-say="(\w+)"', rest):
         assert name in dict(said)
+
+
+def test_what_every_model_reads_is_said_in_both_languages() -> None:
+    said = re.findall(r'^  "([\w ]+)": \[".+", ".*[\u4e00-\u9fff].*"\],$', api.page.SCRIPT, re.MULTILINE)
+    assert set(said) == {"not known"} | {language for model in MODELS.values() for language in model.languages}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
