@@ -1,4 +1,4 @@
-"""Accuracy of our runners and of the libraries' own objects on labelled photos, in one run.
+"""Accuracy and CPU time of our runners and of the libraries' own objects on labelled photos, in one run.
 
     python -m benchmarks.accuracy FOLDER [READER ...]
 
@@ -35,16 +35,16 @@ def main() -> None:
 
 def compare(readers: list[str], labelled: list[photos.LabelledPhoto]) -> None:
     """Print a row for each reader and set."""
-    print("| reader | set | photos | line F1 | same spaces | IoU | character F1 | false characters | seconds a photo |")
+    print("| reader | set | photos | line F1 | same spaces | IoU | character F1 | false characters | CPU s a photo |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name in readers:
         reader = READERS[name]()
         scores: defaultdict[str, Score] = defaultdict(Score)
         seconds: defaultdict[str, list[float]] = defaultdict(list)
         for photo in labelled:
-            start = time.perf_counter()
+            start = time.process_time()
             read = reader(photo.path)
-            seconds[photo.set].append(time.perf_counter() - start)
+            seconds[photo.set].append(time.process_time() - start)
             add_photo(scores[photo.set], read, photo.lines, photo.page)
         for set_name, score in scores.items():
             mean = sum(seconds[set_name]) / len(seconds[set_name])

@@ -94,6 +94,8 @@ def lines(polygons: Iterable[Any], texts: Iterable[str]) -> Iterable[Line]:
 READERS: dict[str, Callable[[], PhotoReader]] = {
     "openvino-ppocrv6": lambda: ours("openvino", "ppocrv6"),
     "onnx-ppocrv6": lambda: ours("onnx", "ppocrv6"),
+    "openvino-ppocrv6-tiny": lambda: ours("openvino", "ppocrv6-tiny"),
+    "onnx-ppocrv6-tiny": lambda: ours("onnx", "ppocrv6-tiny"),
     "openvino-ppocrv4": lambda: ours("openvino", "ppocrv4"),
     "onnx-ppocrv4": lambda: ours("onnx", "ppocrv4"),
     "cuda-ppocrv4": lambda: ours("cuda", "ppocrv4"),

@@ -131,8 +131,11 @@ def choose_levels(low: NDArray[np.float32], high: NDArray[np.float32], node: ope
 def measure_padding(path: Path, batches: list[Batch]) -> list[list[float]]:
     """The means per channel, in the padding, of the feature maps that networks.packed_lines changes."""
     model = openvino.Core().read_model(path)
-    columns = ops.unsqueeze(ops.transpose(packed_lines.find_tokens(model)[0], np.array([0, 2, 1])), np.array([2]))
-    values = [node.input_value(0) for node in packed_lines.find_pools(model)] + [columns.output(0)]
+    values = [node.input_value(0) for node in packed_lines.find_pools(model)]
+    attention = bool(packed_lines.find_attentions(model))
+    if attention:
+        columns = ops.transpose(packed_lines.find_tokens(model)[0], np.array([0, 2, 1]))
+        values.append(ops.unsqueeze(columns, np.array([2])).output(0))
     run = compiled(openvino.Model(values, model.get_parameters()))
     found = []
     for batch in batches:
@@ -141,7 +144,8 @@ def measure_padding(path: Path, batches: list[Batch]) -> list[list[float]]:
         if width == TRAINED_WIDTH_PX and line < width / 2:
             half_way = (line + width) / 2 / width
             found.append([value[0, :, :, int(half_way * value.shape[3])].mean(axis=1) for value in run(batch)])
-    return [[round(float(mean), 4) for mean in np.mean(maps, axis=0)] for maps in zip(*found, strict=True)]
+    means = [[round(float(mean), 4) for mean in np.mean(maps, axis=0)] for maps in zip(*found, strict=True)]
+    return means if attention else [*means, []]
 
 
 def record_columns(model: str, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -183,7 +187,7 @@ def main() -> None:
     files, batches = locate(model), record_inputs(model, folder)
 
     def write(name: str, path: Path, values: object) -> None:
-        made = {"model": path.name, **describe_photos(folder), "command": f"{COMMAND} --model {model}"}
+        made = {"model": f"{model}/{path.name}", **describe_photos(folder), "command": f"{COMMAND} --model {model}"}
         made |= {"date": str(datetime.now(UTC).date()), "gain": GAINS[name]}
         write_entry(name, path, {"made": made, "values": values})
 

@@ -1,10 +1,10 @@
 """Packed lines: a recognizer's network for OpenVINO that reads several lines in one input, each as if it were alone.
 
 All but three parts of PP-OCR's recognizers see only the neighbourhood of a column. Squeeze-and-excitation (Hu et al.
-2018, https://arxiv.org/abs/1709.01507) takes means over the whole input: here over the columns of a line. Attention
-mixes all columns: here those of a line. Convolutions reach over the edge of a line, where they saw zeros: here they do
-too. A line shorter than the network was trained with counts as padded to that width: what the padding adds to means
-and attention hardly depends on the text, so it is a constant per channel (docs/adr/0016).
+2018, https://arxiv.org/abs/1709.01507) takes means over the whole input: here over the columns of a line. Attention,
+where there is any, mixes all columns: here those of a line. Convolutions reach over the edge of a line, where they saw
+zeros: here they do too. A line shorter than the network was trained with counts as padded to that width: what the
+padding adds to means and attention hardly depends on the text, so it is a constant per channel (docs/adr/0016).
 """
 
 import math
@@ -29,7 +29,7 @@ def rewrite(model: openvino.Model, path: Path, width: int) -> None:
     It then takes the pixels, (1, 3, 48, width), and what make_line_masks() returns.
     """
     model.reshape([1, 3, INPUT_HEIGHT_PX, width])
-    *means, column = padding.read_means(path)
+    *means, column = padding.read_means(path)  # there is no column without attention
     slots, columns, cells = width // PX_PER_LINE, width // PX_PER_COLUMN, width // CELL_PX
     mean_weights, line_to_column, padding_share, attention_mask = (
         ops.parameter(shape, np.float32)
@@ -45,13 +45,15 @@ def rewrite(model: openvino.Model, path: Path, width: int) -> None:
         of_lines = ops.matmul(ops.squeeze(over_height, np.array([2])), mean_weights, False, False)
         of_padding = ops.multiply(ops.constant(mean.reshape(1, -1, 1)), padding_share)
         _excite_each_line(node, ops.unsqueeze(ops.add(of_lines, of_padding), np.array([2])), line_to_column)
-    first, last = find_tokens(model)
-    padding_columns = ops.constant(np.tile(column, (1, slots, 1)))
-    redirect(first.get_target_inputs(), ops.concat([first, padding_columns], 1))
-    cut = [np.array([value]) for value in (0, columns, 1, 1)]
-    redirect(last.get_target_inputs(), ops.slice(last, *cut))
-    model.validate_nodes_and_infer_types()
-    for node in _find_nodes(model, "Softmax", rank=4):  # the attentions, (1, heads, T, T)
+    attentions = find_attentions(model)
+    if attentions:
+        first, last = find_tokens(model)
+        padding_columns = ops.constant(np.tile(column, (1, slots, 1)))
+        redirect(first.get_target_inputs(), ops.concat([first, padding_columns], 1))
+        cut = [np.array([value]) for value in (0, columns, 1, 1)]
+        redirect(last.get_target_inputs(), ops.slice(last, *cut))
+        model.validate_nodes_and_infer_types()
+    for node in attentions:
         node.input(0).replace_source_output(ops.add(node.input_value(0), attention_mask).output(0))
 
 
@@ -85,6 +87,11 @@ def make_line_masks(lines: Sequence[slice], width: int) -> tuple[Array, Array, A
 def find_pools(model: openvino.Model) -> Sequence[openvino.Node]:
     """The means over a whole feature map."""
     return _find_nodes(model, "ReduceMean", rank=4)
+
+
+def find_attentions(model: openvino.Model) -> Sequence[openvino.Node]:
+    """What gives each column its share of attention, (1, heads, T, T); PP-OCRv6 tiny has none."""
+    return _find_nodes(model, "Softmax", rank=4)
 
 
 def find_tokens(model: openvino.Model) -> tuple[openvino.Output, openvino.Output]:

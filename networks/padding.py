@@ -24,5 +24,8 @@ def is_known(path: Path) -> bool:
 
 @cache
 def read_means(path: Path) -> Sequence[NDArray[np.float32]]:
-    """The means of a known model, (C,) each: of its feature maps in their order, then of the columns."""
+    """The means of a known model, (C,) each: of its feature maps in their order, then of the columns.
+
+    The latter are none, (0,), if the model has no attention.
+    """
     return [np.array(values, dtype=np.float32) for values in fitted_values.find("padding", path)]

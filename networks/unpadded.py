@@ -27,13 +27,16 @@ def rewrite(path: Path) -> onnx.ModelProto:
     """The network of a recognizer that we know; it takes what describe_padding() returns besides the lines."""
     model = read(path)
     graph = Graph(model.graph)
-    first, last = _find_tokens(graph)
     *means, column = padding.read_means(path)
-    graph.add_inputs({LINE_SHARE: [1], ATTENTION_MASK: ["columns and one"], PADDING_COLUMN: ["lines", 1, len(column)]})
+    graph.add_inputs({LINE_SHARE: [1]})
     for pool, mean in zip(_find_pools(graph), means, strict=True):
         of_padding = graph.add_constant(mean.reshape(1, -1, 1, 1))
         graph.insert(pool, ("Sub", of_padding), ("Mul", LINE_SHARE), ("Add", of_padding))
     *attentions, _ = graph.nodes("Softmax")  # the last one makes probabilities
+    if not attentions:
+        return model
+    first, last = _find_tokens(graph)
+    graph.add_inputs({ATTENTION_MASK: ["columns and one"], PADDING_COLUMN: ["lines", 1, len(column)]})
     for attention in attentions:
         graph.insert(attention.input[0], ("Add", ATTENTION_MASK))
     graph.insert(last, ("Slice", *(graph.add_constant(np.array([value])) for value in (0, -1, 1))))
@@ -54,13 +57,13 @@ def describe_padding(path: Path, lines: int, width: int) -> dict[str, Array]:
     weigh as much as all the columns that are missing.
     """
     missing_px = max(0, TRAINED_WIDTH_PX - width)
+    share = {LINE_SHARE: np.array([1 - missing_px / TRAINED_WIDTH_PX], dtype=np.float32)}
+    column = padding.read_means(path)[-1]
+    if not column.size:
+        return share
     mask = np.zeros(width // PX_PER_COLUMN + 1, dtype=np.float32)
     mask[-1] = math.log(missing_px / PX_PER_COLUMN) if missing_px else padding.MASKED_LOGIT
-    return {
-        LINE_SHARE: np.array([1 - missing_px / TRAINED_WIDTH_PX], dtype=np.float32),
-        ATTENTION_MASK: mask,
-        PADDING_COLUMN: np.tile(padding.read_means(path)[-1], (lines, 1, 1)),
-    }
+    return share | {ATTENTION_MASK: mask, PADDING_COLUMN: np.tile(column, (lines, 1, 1))}
 
 
 def _find_pools(graph: Graph) -> Sequence[str]:

@@ -1,12 +1,16 @@
 """Unpadded lines are read as padded ones are."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
+from onnx import helper
 
-from networks import unpadded
+from networks import padding, unpadded
 from ocr.model_files import locate
 from ocr.recognizer import PX_PER_COLUMN, TRAILING_SPACE_PX, TRAINED_WIDTH_PX, decode_ctc, resize
 from runners.pipeline import pick_best_classes, read_charset
@@ -39,6 +43,28 @@ def test_short_lines_are_read_as_if_they_were_padded(model: str) -> None:
         found, sure = decode_ctc(characters, answer[1].argmax(axis=1), answer[1].max(axis=1))
         assert found == text
         assert sure == pytest.approx(decode_ctc(characters, expected, score)[1], abs=0.03)
+
+
+def test_a_network_without_attention_takes_only_the_share_of_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, width = tmp_path / "rec.onnx", 96
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[2, 3], keepdims=1),
+        helper.make_node("Softmax", ["mean"], ["y"], axis=1),
+    ]
+    x, y = (helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None] * 4) for name in "xy")
+    graph = helper.make_graph(nodes, "pool", [x], [y])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    of_padding = np.array([0.5, -1, 2], dtype=np.float32)
+    monkeypatch.setattr(padding, "read_means", {path: [of_padding, np.empty(0, np.float32)]}.get)
+    line_ = np.random.default_rng(0).uniform(-1, 1, (1, 3, 48, width)).astype(np.float32)
+    padded = np.tile(of_padding.reshape(1, 3, 1, 1), (1, 1, 48, TRAINED_WIDTH_PX))
+    padded[..., :width] = line_
+    (expected,) = onnxruntime.InferenceSession(path).run(None, {LINES: padded})
+    own = onnxruntime.InferenceSession(unpadded.rewrite(path).SerializeToString())
+    (found,) = own.run(None, {LINES: line_, **unpadded.describe_padding(path, 1, width)})
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("model", ["ppocrv6", "ppocrv4"])
