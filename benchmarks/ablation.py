@@ -81,7 +81,6 @@ ENGINES: Mapping[str, Mapping[str, Replacements]] = {
         },
         "quarter-size head": {"networks.openvino_rewrites.replace_transposed_convolutions": lambda: _off},
         "fused squeeze-and-excitation": {"networks.openvino_rewrites.fuse_squeeze_excitation": lambda: _off},
-        "summed convolutions": {"networks.openvino_rewrites.replace_concatenations": lambda: _off},
         "int8, detector": {"networks.int8.quantize": lambda: _quantize_only("_rec")},
         "int8, recognizer": {"networks.int8.quantize": lambda: _quantize_only("_det")},
         "best class in two steps, space prior": {

@@ -3,7 +3,6 @@
 Each rewrite changes the model that it is given and returns whether it found anything to change.
 """
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -18,7 +17,6 @@ from networks import pruned_channels
 from ocr.recognizer import SPACE_BONUS_NATS
 
 Array = NDArray[np.float32]
-MAX_MAPS = 4  # a convolution of so many concatenated takes as long as one of each; of more, one of each takes longer
 DIGIT_BASE = 256  # bfloat16 holds every whole number up to here
 ACTIVATIONS = ["Add", "Relu"], ["Add", "Add", "Divide", "Erf", "Multiply", "Multiply"]
 """The operations of a bias with ReLU or GELU behind it in an ONNX file, in alphabetical order."""
@@ -80,14 +78,6 @@ def prune_channels(model: openvino.Model) -> bool:
     return _rewrite_each(model, "Convolution", _drop_pruned_channels)
 
 
-def replace_concatenations(model: openvino.Model) -> bool:
-    """Replace convolutions of several concatenated maps by the sum of a convolution of each.
-
-    Concatenating the maps takes as much memory once more. For float32 only: the sums are rounded once more, too.
-    """
-    return _rewrite_each(model, "Convolution", _add_up)
-
-
 def _rewrite_each(model: openvino.Model, kind: str, rewrite: Callable[[openvino.Node], bool]) -> bool:
     """Rewrite all operations of a kind; `rewrite` returns False or raises ValueError if it does not fit one."""
     changed = False
@@ -143,26 +133,6 @@ def _find_next_convolution(biased: openvino.Node) -> openvino.Node:
     ):
         raise ValueError("neither ReLU nor GELU")
     return end
-
-
-def _add_up(node: openvino.Node) -> bool:
-    """Replace a convolution of concatenated maps by the sum of a convolution of each."""
-    joined = origin(node.input_value(0)).get_node()
-    if joined.get_type_name() != "Concat" or joined.get_attributes()["axis"] != 1:
-        return False
-    maps, kernels = joined.input_values(), _read_constant(node.input(1))
-    depths = [features.get_partial_shape()[1] for features in maps]
-    if len(maps) > MAX_MAPS or any(depth.is_dynamic for depth in depths):
-        return False
-    ends = np.cumsum([depth.get_length() for depth in depths])
-    names = ("strides", "pads_begin", "pads_end", "dilations", "auto_pad")
-    attributes = {name: node.get_attributes()[name] for name in names}
-    sums = [
-        ops.convolution(features, np.ascontiguousarray(kernel), **attributes)
-        for features, kernel in zip(maps, np.split(kernels, ends[:-1], axis=1), strict=True)
-    ]
-    redirect(node.output(0).get_target_inputs(), functools.reduce(ops.add, sums))
-    return True
 
 
 def _find_gate(features: openvino.Output, product: openvino.Node) -> openvino.Output | None:

@@ -120,8 +120,6 @@ class OpenVinoRunner(PipelineRunner):
         model = self._core.read_model(path)
         applied = {"pruned channels": openvino_rewrites.prune_channels(model)}
         applied["int8"] = int8.is_faster() and int8.quantize(model, path)
-        if self._core.get_property("CPU", "INFERENCE_PRECISION_HINT") == openvino.Type.f32:
-            applied["summed convolutions"] = openvino_rewrites.replace_concatenations(model)
         return model, applied
 
     def _prepare(

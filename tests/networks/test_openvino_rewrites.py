@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import openvino
@@ -15,14 +14,10 @@ from networks.openvino_rewrites import (
     fuse_squeeze_excitation,
     pick_best_classes,
     prune_channels,
-    replace_concatenations,
     replace_transposed_convolutions,
     split_last_layer,
 )
 from ocr.recognizer import SPACE_BONUS_NATS
-from ocr.types import Limits
-from runners.base import Options
-from runners.openvino import OpenVinoRunner
 from tests.fakes.networks import answer, answers, random
 
 CHANNELS = 3
@@ -136,44 +131,6 @@ def test_a_product_of_two_maps_stays_as_it_is() -> None:
     assert kinds(product) == before
 
 
-def concatenated(
-    depths: tuple[int, ...] = (2, 3), *, axis: int = 1, copied: bool = False, computed: bool = False
-) -> openvino.Model:
-    """Maps, joined along an axis to one of five channels, and a convolution of 3 x 3 with stride 2."""
-    maps = [ops.parameter([-1, depth, -1, -1], np.float32) for depth in depths]
-    joined = ops.concat(maps, axis)
-    kernel = ops.constant(random(4, 5, 3, 3))
-    convolved = ops.convolution(
-        identity(joined) if copied else joined, ops.relu(kernel) if computed else kernel, [2, 2], [1, 1], [0, 1], [1, 1]
-    )
-    return openvino.Model([convolved], maps)
-
-
-@pytest.mark.parametrize("copied", [False, True])
-def test_concatenated_maps_are_convolved_one_by_one(copied: bool) -> None:
-    maps = random(2, 2, 8, 6), random(2, 3, 8, 6)
-    expected = answer(concatenated(copied=copied), *maps)
-    rewritten = concatenated(copied=copied)
-    assert replace_concatenations(rewritten)
-    assert "Concat" not in kinds(rewritten)
-    np.testing.assert_allclose(answer(rewritten, *maps), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        concatenated(computed=True),
-        concatenated((5, 5), axis=2),  # one below the other
-        concatenated((-1, 3)),  # of unknown depth
-        concatenated((1, 1, 1, 1, 1)),
-    ],
-)
-def test_other_convolutions_stay_as_they_are(other: openvino.Model) -> None:
-    before = kinds(other)
-    assert not replace_concatenations(other)
-    assert kinds(other) == before
-
-
 def gelu(given: openvino.Output) -> openvino.Node:
     """As ONNX files have it."""
     halved = ops.multiply(given, ops.add(ops.erf(ops.divide(given, np.float32(math.sqrt(2)))), np.float32(1)))
@@ -238,23 +195,3 @@ def test_channels_that_are_zero_are_dropped(activation: Activation, pruned: int,
 def test_other_channels_stay(other: openvino.Model) -> None:
     assert not prune_channels(other)
     assert depths(other) == [3, 48]
-
-
-class Processor:
-    """One that computes in numbers of this type."""
-
-    def __init__(self, numbers: openvino.Type) -> None:
-        self._numbers = numbers
-        self.read_model = openvino.Core().read_model
-
-    def get_property(self, device: str, name: str) -> openvino.Type:
-        return {("CPU", "INFERENCE_PRECISION_HINT"): self._numbers}[device, name]
-
-
-@pytest.mark.parametrize("numbers", [openvino.Type.f32, openvino.Type.bf16, openvino.Type.f16])
-def test_sums_that_would_be_rounded_to_16_bits_stay_one(numbers: openvino.Type, tmp_path: Path) -> None:
-    path = tmp_path / "model.xml"
-    openvino.save_model(concatenated(), path)
-    runner = OpenVinoRunner(Options("", threads=1, limits=Limits(2000, 1_000_000, 0.5)))
-    runner._core = Processor(numbers)
-    assert ("Concat" in kinds(runner._read(path)[0])) is (numbers != openvino.Type.f32)

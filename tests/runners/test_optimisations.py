@@ -27,13 +27,13 @@ KNOWN_DETECTOR = {"openvino": {"early exit"}, "onnx": {"pruned channels", "early
 
 
 def optimisations(runner: str, model: str, folder: Path | None = None, **mmocr: str) -> set[str]:
-    """Of a runner, but for what depends on the processor."""
+    """Of a runner."""
     options = Options(model, 2, Limits(2000, 10**7, 0.5), folder, mmocr=mmocr)
     loaded = make(RUNNERS[runner].class_path, options)
     assert loaded.optimisations == ()
     loaded.load()
     assert len(set(loaded.optimisations)) == len(loaded.optimisations)
-    return {*loaded.optimisations} - {"summed convolutions"}
+    return {*loaded.optimisations}
 
 
 @pytest.fixture(autouse=True)
