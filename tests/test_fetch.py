@@ -40,6 +40,7 @@ class Request(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("content-length", str(length))
+        self.send_header("connection", "close")  # or the client might send its next request over one that is closing
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
