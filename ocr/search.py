@@ -150,13 +150,6 @@ class Search:
         """Where the print is in what was found, which is larger because that is read better."""
         return shrunk(polygon, PRINT_MARGIN_LINE_HEIGHTS)
 
-    def warm_up(self) -> None:
-        """Pass over blank photos of the usual shapes, so that the engine is prepared for them."""
-        if self._coarse_detector is not None:
-            for width, height in ((4, 3), (3, 4)):
-                size = input_size(width, height, COARSE_SIDE_PX / 4)
-                self._coarse_detector(np.zeros((height, width, 3), dtype=np.uint8), size)
-
     def _decode(self, data: bytes, reading: Reading, side: int, photo: Photo | None = None) -> Photo:
         """The photo with a longer side of at least `side` pixels, if it has them; `photo` itself if that is so."""
         if photo and max(photo.pixels.shape) >= min(side, photo.longer):

@@ -85,9 +85,7 @@ class PipelineRunner(ABC):
         networks = cache(lambda path: self.guard_detector(self.load_detector_network(path)))
         detector = cache(lambda path: Detector(networks(path)))  # mostly one for both
         self._detector_network = networks(files.detector)
-        found = detector(files.detector), detector(files.coarse_detector) if files.coarse_detector else None
-        Search(found[0], self._options.limits, found[1]).warm_up()
-        return found
+        return detector(files.detector), detector(files.coarse_detector) if files.coarse_detector else None
 
     def guard_detector(self, network: DetectorNetwork) -> DetectorNetwork:
         """What watches over a detector's network, if anything has to."""
