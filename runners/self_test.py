@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.decoding import decode
-from ocr.errors import RunnerUnavailable
+from ocr.errors import EngineFailed, RunnerUnavailable
 from ocr.types import DetectorNetwork, Limits, Pixels, Reading, Recognize
 
 PICTURE = Path(__file__).with_name("self_test.png")
@@ -76,6 +76,8 @@ def check(
     """
     try:
         problem = _find_problem(read, recognize, detector, expected)
+    except EngineFailed:
+        problem = "expected numbers of a network, came nan or inf"
     except Exception as error:  # noqa: BLE001 - engines raise nearly anything
         problem = f"expected lines, came {type(error).__name__}: {error}"
     if problem:
