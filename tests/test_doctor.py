@@ -1,15 +1,15 @@
-"""What is told of a machine and of its runners, and what is not."""
+"""What `make doctor` prints about a machine and its runners, and what it leaves out."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import doctor
-from ocr.types import Reading, TextLine
+from ocr.types import Reading
 from runners import nvidia, self_test
 from runners.registry import RUNNERS, RunnerEntry
 from tests.fakes.project import KEY
+from tests.fakes.self_test import read_as_expected
 
 CPU = """model name	: Intel(R) Celeron(R) J4125 CPU @ 2.00GHz
 flags		: fpu vme sse sse2 ssse3 sse4_1 sse4_2 rdrand avx2 avx512_vnni
@@ -91,11 +91,7 @@ def test_a_wrong_setting_is_told_and_the_rest_too(
 def test_a_runner_that_reads_right_is_told_so() -> None:
     expected = self_test.find_expected("openvino", "ppocrv6")
     assert expected
-    lines = [
-        TextLine(np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float32), line.text, line.score)
-        for line in expected.lines
-        for x, y, w, h in [line.box]
-    ]
+    lines = read_as_expected(expected)
     assert doctor.judge(Reading(lines), expected) == "self-test passed"
     assert doctor.judge(Reading(lines[:-1]), expected).startswith("self-test failed: expected the lines")
     assert "not known" in doctor.judge(Reading(lines), None)

@@ -238,7 +238,7 @@ class Supervisor:
             self._serving = None
             self._keep(self._retire(worker))
             self._enter(State.LOADING if self._state is State.REPLACING else State.IDLE)
-            if reason == "failed":  # so may the next worker: until one is loaded, who asks is told that none reads
+            if reason == "failed":  # the next worker may fail too: until one is loaded, /readyz says that none reads
                 self._problem = "the engine failed on the last photos; the log says how"
                 if self._state is State.IDLE:
                     self._begin()

@@ -12,14 +12,11 @@ from ocr.types import DetectorOutput, Pixels, Reading, TextLine
 from runners import self_test
 from runners.registry import RUNNERS
 from runners.self_test import CELL_PX, Expected
+from tests.fakes.self_test import read_as_expected
 
 EXPECTED = self_test.find_expected("cuda-onnx", "ppocrv6")
 assert EXPECTED
-LINES = [
-    TextLine(np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float32), line.text, line.score)
-    for line in EXPECTED.lines
-    for x, y, w, h in [line.box]
-]
+LINES = read_as_expected(EXPECTED)
 
 
 class Card:
