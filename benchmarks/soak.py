@@ -118,12 +118,17 @@ def make_disturbance(
     return disturb
 
 
+def wait_for_workers(service: Service, at_most: int, seconds: float) -> None:
+    """Wait until no more workers are left; not longer than so many seconds."""
+    for _ in range(math.ceil(10 * seconds)):
+        if len(service.find_workers()) <= at_most:
+            return
+        time.sleep(0.1)
+
+
 def wait_for_idle_memory(service: Service) -> int:
     """The memory of the process tree after the idle worker has ended."""
-    for _ in range(10 * (IDLE_S + 10)):
-        if not service.find_workers():
-            break
-        time.sleep(0.1)
+    wait_for_workers(service, 0, IDLE_S + 10)
     time.sleep(0.5)
     return tree_memory(service.pid)
 
@@ -166,6 +171,7 @@ def soak(arguments: argparse.Namespace, log: Path) -> list[tuple[str, str, str, 
         disturb = make_disturbance(service, arguments.restart_every, arguments.kill_every, choose)
         load = Load("disturbed", choose.choices(alone, k=arguments.requests), arguments.at_a_time, end)
         stormy = run(service, load, disturb)
+        wait_for_workers(service, 1, 60)  # the last answer may have been followed by a restart
         padded = [(photo.ljust(UPLOAD_BYTES, b"\0"), texts) for photo, texts in alone]
         load = Load("undisturbed", choose.choices(padded, k=arguments.calm), arguments.at_a_time, end)
         calm = run(service, load, lambda _: None)
