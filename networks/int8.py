@@ -4,22 +4,19 @@ To quantize a convolution, one must know the range of its input: fitted/int8.jso
 convolution. One that is not named there stays in floats (docs/adr/0009).
 """
 
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import openvino
+import onnx
 from numpy.typing import NDArray
-from openvino import opset13 as ops
 
-from networks import fitted_values
-from networks.openvino_rewrites import is_pixel, redirect
+from networks import fitted_values, processor
+from networks.graph import Graph
 
-CPUINFO = Path("/proc/cpuinfo")
-EXACT_SUM_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
-"""Instructions that add products of bytes up in 32 bits. Others add two up in 16 bits first, which easily overflows."""
+Array = NDArray[np.float32]
 
 MAX_PAIR_SUM = 1.25
 """Of the weights of two neighbouring channels, in times 127, where products are added up in pairs.
@@ -43,49 +40,96 @@ class InputRange(NamedTuple):
     """The mean of each channel."""
 
 
-def is_faster() -> bool:
-    """Whether OpenVINO is faster in int8 on this machine: it is on x86, whatever instructions the processor has."""
-    return platform.machine() in {"x86_64", "AMD64"}
+Multiply = Callable[[Graph, str, "Quantized"], str]
+"""Adds a quantized convolution of a value, for an engine, to a network; returns its value."""
 
 
-def quantize(model: openvino.Model, path: Path) -> bool:
-    """Make the convolutions of a model, read from the file `path`, run in int8; returns whether we know the model.
+class Quantized(NamedTuple):
+    """A convolution of 1 x 1 whose input and weights have 256 levels."""
 
-    Its pruned channels must have been dropped before (networks.openvino_rewrites).
+    zero: int
+    """The level of the input that stands for 0."""
+    scales: Array
+    """The value of each input channel that level 255 stands for, (C,)."""
+    weights: NDArray[np.int8]
+    """(outputs, C), for an input that was divided by `scales`."""
+    largest: Array
+    """What 127 stands for in the weights of each output, (outputs,)."""
+    bias: Array
+    """With what rounding the weights takes from each output on the mean input, (outputs,)."""
+
+
+def quantize(graph: Graph, path: Path, multiply: Multiply) -> bool:
+    """Have the convolutions of a network, read from the file `path`, computed in int8; whether we know the model.
+
+    Its pruned channels must have been dropped before (networks.detectors).
     """
     known: Mapping[str, Mapping[str, Any]] = fitted_values.find("int8", path) or {}
-    insert_quantization(model, {name: InputRange(**values) for name, values in known.items()})
+    exact = processor.has_exact_sums()
+    for node in graph.nodes("Conv"):
+        if node.name in known:
+            biased, bias = _find_bias(graph, node)
+            kernel = graph.read_constant(node.input[1])
+            quantized = _quantize(kernel, bias, InputRange(**known[node.name]), exact=exact)
+            graph.replace(biased, multiply(graph, node.input[0], quantized))
     return bool(known)
 
 
-def insert_quantization(model: openvino.Model, ranges: Mapping[str, InputRange]) -> None:
-    """Quantize input and weights of the named convolutions, which OpenVINO then runs in int8."""
-    exact = has_exact_sums()
-    for node in find_convolutions(model):
-        if node.get_friendly_name() in ranges:
-            _quantize(node, ranges[node.get_friendly_name()], exact=exact)
-    model.validate_nodes_and_infer_types()
+def _find_bias(graph: Graph, node: onnx.NodeProto) -> tuple[str, Array]:
+    """The output of a convolution with its bias, and the bias, (outputs,), or one zero if there is none."""
+    with suppress(ValueError):
+        added = graph.find_consumer(node.output[0])
+        if added.op_type == "Add":
+            (bias,) = (value for value in added.input if value != node.output[0])
+            return added.output[0], graph.read_constant(bias).reshape(-1)
+    return node.output[0], np.zeros(1, np.float32)
 
 
-def _quantize(node: openvino.Node, given: InputRange, *, exact: bool) -> None:
+def _quantize(kernel: Array, bias: Array, given: InputRange, *, exact: bool) -> Quantized:
     """Quantize as Jacob et al. 2018 (https://arxiv.org/abs/1712.05877) do, with two remedies that cost no time.
 
     Channels are scaled to one range, and the weights take the scales over (SmoothQuant, Xiao et al. 2023,
     https://arxiv.org/abs/2211.10438). What rounding the weights changes for the mean input is subtracted again (Nagel
     et al. 2019, https://arxiv.org/abs/1906.04721).
     """
-    scales, means = (np.array(values, dtype=np.float32).reshape(1, -1, 1, 1) for values in (given.scales, given.means))
-    low, high = (np.full((1, 1, 1, 1), bound, dtype=np.float32) for bound in (given.zero / (given.zero - 255), 1))
-    levels = ops.fake_quantize(node.input_value(0), low * scales, high * scales, low, high, 256)
-    weights = node.input_value(1).get_node().data * scales
-    largest = find_largest_weights(weights, exact=exact).reshape(-1, 1, 1, 1).clip(1e-8)
-    kernel = ops.fake_quantize(ops.constant(weights), -largest, largest, -largest, largest, 255)
-    rounded = np.round(weights / largest * 127) / 127 * largest
-    lost = ((weights - rounded) * means / scales).sum(axis=(1, 2, 3)).reshape(1, -1, 1, 1)
-    users = node.output(0).get_target_inputs()
-    node.input(0).replace_source_output(levels.output(0))
-    node.input(1).replace_source_output(kernel.output(0))
-    redirect(users, ops.add(node, lost))
+    scales, means = (np.array(values, dtype=np.float32) for values in (given.scales, given.means))
+    weights = kernel[:, :, 0, 0] * scales
+    largest = find_largest_weights(weights, exact=exact).clip(1e-8)
+    levels = np.round(weights / largest[:, np.newaxis] * 127)
+    lost = (weights - levels / 127 * largest[:, np.newaxis]) @ (means / scales)
+    return Quantized(given.zero, scales, levels.astype(np.int8), largest, bias + lost)
+
+
+def convolve(graph: Graph, features: str, quantized: Quantized) -> str:
+    """A quantized convolution for OpenVINO, which computes it in int8 because there are levels in front of it."""
+
+    def fake_quantize(value: str, levels: int, *bounds: Array) -> str:
+        names = (graph.add_constant(bound.astype(np.float32)) for bound in bounds)
+        return graph.add("FakeQuantize", value, *names, domain="org.openvinotoolkit", levels=levels)
+
+    zero, *_, bias = quantized
+    low, high = (np.full((1, 1, 1, 1), bound) for bound in (zero / (zero - 255), 1))
+    scales, largest = quantized.scales.reshape(1, -1, 1, 1), quantized.largest.reshape(-1, 1, 1, 1)
+    kernel = graph.add_constant(quantized.weights[:, :, np.newaxis, np.newaxis] * (largest / np.float32(127)))
+    levels = fake_quantize(features, 256, low * scales, high * scales, low, high)
+    weights = fake_quantize(kernel, 255, -largest, largest, -largest, largest)
+    return graph.add("Add", graph.add("Conv", levels, weights), graph.add_constant(bias.reshape(1, -1, 1, 1)))
+
+
+def multiply_bytes(graph: Graph, features: str, quantized: Quantized) -> str:
+    """A quantized convolution for ONNX Runtime: its own convolution would quantize the output, too, so a product.
+
+    Channels come last for it; ONNX Runtime drops the two transpositions between a convolution and the next.
+    """
+    constant = graph.add_constant
+    step, zero = constant(np.float32(1 / (255 - quantized.zero))), constant(np.uint8(quantized.zero))
+    weights, largest = constant(quantized.weights.T), constant(quantized.largest / np.float32(127))
+    pixels = graph.add("Transpose", features, perm=[0, 2, 3, 1])
+    levels = graph.add("QuantizeLinear", graph.add("Mul", pixels, constant(1 / quantized.scales)), step, zero)
+    factors = levels, weights, step, largest, zero, "", constant(quantized.bias)
+    return graph.add(
+        "Transpose", graph.add("MatMulIntegerToFloat", *factors, domain="com.microsoft"), perm=[0, 3, 1, 2]
+    )
 
 
 def find_largest_weights(weights: NDArray[np.float32], *, exact: bool) -> NDArray[np.float32]:
@@ -98,20 +142,11 @@ def find_largest_weights(weights: NDArray[np.float32], *, exact: bool) -> NDArra
     return largest
 
 
-def has_exact_sums() -> bool:
-    """Whether this processor adds products of bytes up in 32 bits; False where the system does not say."""
-    try:
-        flags = next(line for line in CPUINFO.read_text("utf-8").splitlines() if line.startswith("flags"))
-    except (OSError, StopIteration):  # not Linux
-        return False
-    return not EXACT_SUM_FLAGS.isdisjoint(flags.split())
-
-
-def find_convolutions(model: openvino.Model) -> list[openvino.Node]:
+def find_convolutions(graph: Graph, shapes: Mapping[str, Sequence[int]]) -> list[onnx.NodeProto]:
     """Those that can be quantized: 1 x 1, over a map. Others gain little, and those with few channels lose most."""
-    return [node for node in model.get_ordered_ops() if node.get_type_name() == "Convolution" and _fits(node)]
+    return [node for node in graph.nodes("Conv") if _fits(graph, node, shapes)]
 
 
-def _fits(node: openvino.Node) -> bool:
-    _, channels, *kernel = node.input_value(1).get_shape()
-    return channels >= MIN_INPUT_CHANNELS and kernel == [1, 1] and not is_pixel(node.input_value(0))
+def _fits(graph: Graph, node: onnx.NodeProto, shapes: Mapping[str, Sequence[int]]) -> bool:
+    _, channels, *kernel = graph.read_constant(node.input[1]).shape
+    return channels >= MIN_INPUT_CHANNELS and kernel == [1, 1] and shapes[node.input[0]][2:] != [1, 1]

@@ -7,11 +7,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from networks import blank_skipping, early_exit, padding
+from networks import blank_skipping, padding, processor
+from ocr.model_files import read_characters
 from ocr.recognizer import UnpaddedRecognizer
-from ocr.types import BestClasses, DetectorNetwork, Recognize
-from runners import pipeline
-from runners.pipeline import Network, PipelineRunner, RecognizerNetwork, make_detector_network
+from ocr.types import BestClasses, DetectorNetwork, DetectorOutput, Pixels, Recognize
+from runners import prepared
+from runners.pipeline import Network, PipelineRunner, RecognizerNetwork, read_charset
 
 MAX_WIDTH_DIFFERENCE_PX = 48  # of lines in a batch; for ONNX Runtime so many more pixels cost as much as another pass
 
@@ -25,35 +26,38 @@ class OnnxRunner(PipelineRunner):
     name = "onnx"
 
     def load_detector_network(self, path: Path) -> DetectorNetwork:
-        plane = early_exit.plane(path)
-        if plane is None:
-            return make_detector_network(self.make_network(self.load_session(path)))
-        from networks import graph, onnx_rewrites  # noqa: PLC0415 - as below
+        start, *rest = map(self.load_session, self._prepare(path, _make_detector).networks)
+        (pixels_name,), names = (
+            [value.name for value in values] for values in (start.get_inputs(), start.get_outputs())
+        )
+        lock = self.choose_lock()
 
-        model = graph.read(path)
-        self.record("pruned channels", applied=onnx_rewrites.prune_channels(model))
-        self.record("early exit")
-        model = onnx_rewrites.add_early_exit(model, plane)
-        return make_detector_network(self.make_network(self.load_session(model.SerializeToString())))
+        def network(pixels: Pixels) -> DetectorOutput:
+            with lock:
+                found = dict(zip(names, start.run(None, {pixels_name: pixels[np.newaxis]}), strict=True))
+                if not rest:
+                    return DetectorOutput(found[names[0]][0, 0])
+                evidence = found.pop(names[-1])[0, 0]
+                probability = rest[0].run(None, found)[0][0, 0] if evidence.max() > 0 else np.zeros((0, 0), np.float32)
+            return DetectorOutput(probability, evidence)
+
+        return network
 
     def load_recognizer_network(self, path: Path) -> RecognizerNetwork:
         session = self.load_session(path)
-        charset = pipeline.read_charset(path, session.get_modelmeta().custom_metadata_map)
+        charset = read_charset(path, session.get_modelmeta().custom_metadata_map)
         return RecognizerNetwork(self._pick_best_classes(session, charset), charset)
 
     def load_recognizer(self, path: Path) -> Recognize:
         if not padding.is_known(path):
             return super().load_recognizer(path)
-        from networks import unpadded  # noqa: PLC0415 - the runner on cards does without, and without the package onnx
-
-        self.record("unpadded lines", "blank skipping")
-        model = unpadded.rewrite(path)
-        charset = pipeline.read_charset(path, {entry.key: entry.value for entry in model.metadata_props})
-        lines, last = (self.load_session(part.SerializeToString()) for part in unpadded.split_last_layer(model))
-        columns = self.make_network(lines, lambda batch: unpadded.describe_padding(path, len(batch), batch.shape[3]))
-        classes = blank_skipping.skip_blanks(self._pick_best_classes(last, charset), blank_skipping.read_plane(path))
+        kept = self._prepare(path, _make_unpadded_recognizer)
+        lines, last = map(self.load_session, kept.networks)
+        columns = self.make_network(lines, lambda batch: padding.describe_unpadded(path, len(batch), batch.shape[3]))
+        classes = self._pick_best_classes(last, kept.charset)
+        classes = blank_skipping.skip_blanks(classes, blank_skipping.read_plane(path))
         return UnpaddedRecognizer(
-            lambda batch: classes(columns(batch)[0]), charset, max_extra_width=MAX_WIDTH_DIFFERENCE_PX
+            lambda batch: classes(columns(batch)[0]), kept.charset, max_extra_width=MAX_WIDTH_DIFFERENCE_PX
         )
 
     def load_session(self, model: Path | bytes) -> onnxruntime.InferenceSession:
@@ -77,6 +81,30 @@ class OnnxRunner(PipelineRunner):
         return network
 
     def _pick_best_classes(self, session: onnxruntime.InferenceSession, charset: Sequence[str]) -> BestClasses:
-        has_space = session.get_outputs()[0].shape[-1] != len(charset)  # charset has one; the blank is a class, too
-        self.record("space prior", applied=has_space)
-        return pipeline.pick_best_classes(self.make_network(session), charset)
+        return self.pick_best_classes(self.make_network(session), session.get_outputs()[0].shape[-1], charset)
+
+    def _prepare(self, path: Path, make: Callable[[Path], prepared.Prepared]) -> prepared.Prepared:
+        """What `make` makes of a model file; from disk if kept there."""
+        folder, depends_on = self._options.prepared_dir, [processor.has_exact_sums(), read_characters(path)]
+        file = folder and prepared.locate(folder, path, f"onnx_{make.__name__}", depends_on)
+        kept = file and prepared.read(file)
+        if not kept:
+            kept = make(path)
+            if file:
+                prepared.write(file, kept)
+        self.record(*kept.optimisations)
+        return kept
+
+
+def _make_detector(path: Path) -> prepared.Prepared:
+    from networks import recipes  # noqa: PLC0415 - with the package onnx, which networks that are kept do without
+
+    made = recipes.make_detector(path, openvino=False)
+    return prepared.Prepared(made.models, made.optimisations, [])
+
+
+def _make_unpadded_recognizer(path: Path) -> prepared.Prepared:
+    from networks import recipes  # noqa: PLC0415 - as above
+
+    made = recipes.make_known_recognizer(path, openvino=False)
+    return prepared.Prepared(made.models, made.optimisations, read_charset(path, made.metadata))

@@ -108,6 +108,11 @@ class PipelineRunner(ABC):
         """Load a recognizer from its file."""
         return Recognizer(*self.load_recognizer_network(path))
 
+    def pick_best_classes(self, network: Network, classes: object, charset: Sequence[str]) -> BestClasses:
+        """BestClasses from a network of so many classes; says whether spaces are favoured."""
+        self.record("space prior", applied=classes != len(charset))  # charset has a space; the blank is a class, too
+        return pick_best_classes(network, charset)
+
     def record(self, *names: str, applied: bool = True) -> None:
         """Add names to `optimisations` if these were applied to a network."""
         if applied:
