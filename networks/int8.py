@@ -4,6 +4,7 @@ To quantize a convolution, one must know the range of its input: fitted/int8.jso
 convolution. One that is not named there stays in floats (docs/adr/0009).
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from networks import fitted_values, processor
 from networks.graph import Graph
 
 Array = NDArray[np.float32]
+log = logging.getLogger("mtphotos_ocr.int8")
 
 MAX_PAIR_SUM = 1.25
 """Of the weights of two neighbouring channels, in times 127, where products are added up in pairs.
@@ -65,18 +67,21 @@ def quantize(graph: Graph, path: Path, multiply: Multiply) -> bool:
     Its pruned channels must have been dropped before (networks.detectors).
     """
     known: Mapping[str, Mapping[str, Any]] = fitted_values.find("int8", path) or {}
-    exact = processor.has_exact_sums()
-    for node in graph.nodes("Conv"):
-        if node.name in known:
-            biased, bias = _find_bias(graph, node)
-            kernel = graph.read_constant(node.input[1])
-            quantized = _quantize(kernel, bias, InputRange(**known[node.name]), exact=exact)
-            graph.replace(biased, multiply(graph, node.input[0], quantized))
-    return bool(known)
+    exact = processor.has_exact_sums() is True
+    nodes = {node.name: node for node in graph.nodes("Conv") if node.name in known}
+    for name, node in nodes.items():
+        biased, bias = _find_bias(graph, node)
+        quantized = _quantize(graph.read_constant(node.input[1]), bias, InputRange(**known[name]), exact=exact)
+        graph.replace(biased, multiply(graph, node.input[0], quantized))
+    if missing := sorted(known.keys() - nodes.keys()):
+        log.warning("%s has no %s: fitted/int8.json does not fit it, and it is slower", path.name, ", ".join(missing))
+    return bool(nodes)
 
 
 def _find_bias(graph: Graph, node: onnx.NodeProto) -> tuple[str, Array]:
     """The output of a convolution with its bias, and the bias, (outputs,), or one zero if there is none."""
+    if len(node.input) == 3:
+        return node.output[0], graph.read_constant(node.input[2])
     with suppress(ValueError):
         added = graph.find_consumer(node.output[0])
         if added.op_type == "Add":

@@ -13,10 +13,10 @@ def is_faster_in_int8() -> bool:
     return platform.machine() in {"x86_64", "AMD64"}
 
 
-def has_exact_sums() -> bool:
-    """Whether this processor adds products of bytes up in 32 bits; False where the system does not say."""
+def has_exact_sums() -> bool | None:
+    """Whether this processor adds products of bytes up in 32 bits; None where the system does not say."""
     try:
         flags = next(line for line in CPUINFO.read_text("utf-8").splitlines() if line.startswith("flags"))
-    except (OSError, StopIteration):  # not Linux
-        return False
+    except (OSError, StopIteration):  # not Linux, or not x86
+        return None
     return not EXACT_SUM_FLAGS.isdisjoint(flags.split())

@@ -6,13 +6,13 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from networks import processor
 from ocr.errors import RunnerUnavailable
 from ocr.model_files import ONNX, PADDLE, ModelFormat, locate
 from ocr.models import MODELS, WITH_ONNX, WITH_PADDLE
 from runners import nvidia
 from runners.base import Options, Runner
 
-CPUINFO = Path("/proc/cpuinfo")
 LIGHTER = (
     "ppocrv6-tiny would read in about a third of the time on this processor, without Japanese: make models lists it"
 )
@@ -59,16 +59,9 @@ class RunnerEntry(NamedTuple):
     def advise(self, options: Options) -> str:
         """What would make reading much faster on this machine, for people; empty if nothing is known to."""
         ours = self.card == "unused" and not self.detector and not options.model_dir
-        return LIGHTER if ours and self.choose_model(options) == "ppocrv6" and _lacks_vnni() else ""
-
-
-def _lacks_vnni() -> bool:
-    """Whether this is a processor of Intel's or AMD's that is slow with products of bytes; False if it is not known."""
-    try:
-        flags = next(line for line in CPUINFO.read_text("utf-8").splitlines() if line.startswith("flags")).split()
-    except (OSError, StopIteration):  # not Linux, or not x86
-        return False
-    return not {"avx512_vnni", "avx_vnni"} & set(flags)
+        return (
+            LIGHTER if ours and self.choose_model(options) == "ppocrv6" and processor.has_exact_sums() is False else ""
+        )
 
 
 def allocator_variables(*, arenas: int, mmap_mib: int = 64, trim_mib: int = 256) -> dict[str, str]:

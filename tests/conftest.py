@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 MARKS = {
     "model": (
         *("aiges/", "ase/test_real.py", "fitting/test_early_exit.py", "image/", "mmocr/", "model/"),
-        *("networks/test_unpadded.py", "runners/test_mmocr_onnx.py", "runners/test_models.py"),
+        *("networks/test_recognizers.py", "runners/test_mmocr_onnx.py", "runners/test_models.py"),
         "runners/test_optimisations.py",
     ),
     "process": (

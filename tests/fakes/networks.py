@@ -1,18 +1,58 @@
-"""The weights of small networks, and their outputs."""
+"""Small networks, their weights, and what engines answer."""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import onnx
+import onnxruntime
 import openvino
 from numpy.typing import NDArray
+from onnx import helper
+
+from networks.graph import Graph
+
+Array = NDArray[np.float32]
+Step = Callable[[Graph, str], str]
+"""Adds operations behind a value; gives the last one's."""
 
 
-def random(*shape: int) -> NDArray[np.float32]:
+def random(*shape: int) -> Array:
     return np.random.default_rng(shape).uniform(-1, 1, shape).astype(np.float32)
 
 
-def answers(model: openvino.Model, *given: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    compiled = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+def network(shape: Sequence[int | None], *make: Step) -> Graph:
+    """A network of one input, `given`; each of `make` makes an output."""
+    given = helper.make_tensor_value_info("given", onnx.TensorProto.FLOAT, shape)
+    model = helper.make_model(helper.make_graph([], "network", [given], []), ir_version=7)
+    del model.opset_import[:]
+    model.opset_import.append(helper.make_opsetid("", 11))
+    graph = Graph(model)
+    for step in make:
+        graph.add_output(step(graph, "given"), rank=len(shape))
+    return graph
+
+
+def convolve(graph: Graph, value: str, weights: Array, bias: Array | None = None, **attributes: object) -> str:
+    product = graph.add("Conv", value, graph.add_constant(weights), **attributes)
+    return product if bias is None else graph.add("Add", graph.add_constant(bias), product)
+
+
+def answers(network: Graph | onnx.ModelProto, *given: NDArray[np.generic]) -> list[Array]:
+    """ONNX Runtime's."""
+    model = network.sort() if isinstance(network, Graph) else network
+    onnx.checker.check_model(model)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    names = [value.name for value in session.get_inputs()]
+    return session.run(None, dict(zip(names, given, strict=True)))  # type: ignore[no-any-return]
+
+
+def answers_of_openvino(network: Graph, *given: NDArray[np.generic]) -> list[Array]:
+    """OpenVINO's, in float32."""
+    core = openvino.Core()
+    model = core.read_model(network.sort().SerializeToString())
+    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return [np.array(value) for value in compiled(list(given)).values()]
 
 
-def answer(model: openvino.Model, *given: NDArray[np.float32]) -> NDArray[np.float32]:
-    return answers(model, *given)[0]
+def kinds(network: Graph) -> list[str]:
+    return sorted(node.op_type for node in network.sort().graph.node)

@@ -35,9 +35,9 @@ def runner() -> Iterator[CudaOnnxRunner]:
     loaded = made("cpu")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "onnx", None)
-        for name in ("graph", "onnx_rewrites", "unpadded"):  # as if they had not been imported yet
-            patch.delitem(sys.modules, f"networks.{name}", raising=False)
-            patch.delattr(networks, name, raising=False)
+        for name in [name for name in sys.modules if name.startswith("networks.")]:  # as if not imported yet
+            patch.delitem(sys.modules, name)
+            patch.delattr(networks, name.removeprefix("networks."))
         loaded.load()
     yield loaded
     loaded.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from networks import int8
+from networks import processor
 from ocr.model_files import locate
 from ocr.types import Limits
 from runners.base import Options
@@ -16,14 +16,10 @@ from tests.fakes.project import DATA
 ANY_RECOGNIZER = {"space prior"}
 KNOWN_RECOGNIZER = {
     "openvino": {"int8", "packed lines", "blank skipping"},
-    "onnx": {"unpadded lines", "blank skipping"},
-    "mmocr-onnx": {"unpadded lines", "blank skipping"},
+    "onnx": {"int8", "unpadded lines", "blank skipping"},
+    "mmocr-onnx": {"int8", "unpadded lines", "blank skipping"},
 }
-ANY_DETECTOR = {
-    ("openvino", "ppocrv6"): {"pruned channels", "fused squeeze-and-excitation", "quarter-size head"},
-    ("openvino", "ppocrv4"): {"fused squeeze-and-excitation", "quarter-size head"},
-}
-KNOWN_DETECTOR = {"openvino": {"early exit"}, "onnx": {"pruned channels", "early exit"}}
+ANY_DETECTOR = {"ppocrv6": {"pruned channels", "quarter-size head"}, "ppocrv4": {"quarter-size head"}}
 
 
 def optimisations(runner: str, model: str, folder: Path | None = None, **mmocr: str) -> set[str]:
@@ -39,13 +35,13 @@ def optimisations(runner: str, model: str, folder: Path | None = None, **mmocr: 
 @pytest.fixture(autouse=True)
 def _x86(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    assert int8.is_faster()
+    assert processor.is_faster_in_int8()
 
 
 @pytest.mark.parametrize("runner", ["openvino", "onnx"])
 @pytest.mark.parametrize("model", ["ppocrv6", "ppocrv4"])
 def test_known_models_have_all_that_the_engine_can(runner: str, model: str) -> None:
-    detector = KNOWN_DETECTOR[runner] | ANY_DETECTOR.get((runner, "ppocrv6"), set())  # the one of the coarse pass
+    detector = {"early exit"} | ANY_DETECTOR["ppocrv6"]  # the one of the coarse pass
     assert optimisations(runner, model) == ANY_RECOGNIZER | KNOWN_RECOGNIZER[runner] | detector
 
 
@@ -57,14 +53,16 @@ def test_an_unknown_model_has_only_what_any_file_can_have(runner: str, model: st
         changed = onnx.load(source)
         changed.producer_name = "somebody"
         onnx.save(changed, tmp_path / name)
-    assert optimisations(runner, model, tmp_path) == ANY_RECOGNIZER | ANY_DETECTOR.get((runner, model), set())
+    assert optimisations(runner, model, tmp_path) == ANY_RECOGNIZER | ANY_DETECTOR[model]
 
 
 def test_a_copy_of_a_known_model_is_known(tmp_path: Path) -> None:
     files = locate("ppocrv4")
     shutil.copy(files.detector, tmp_path / "det.onnx")
     shutil.copy(files.recognizer, tmp_path / "rec.onnx")
-    assert optimisations("onnx", "mine", tmp_path) == ANY_RECOGNIZER | KNOWN_RECOGNIZER["onnx"]
+    assert (
+        optimisations("onnx", "mine", tmp_path) == ANY_RECOGNIZER | KNOWN_RECOGNIZER["onnx"] | ANY_DETECTOR["ppocrv4"]
+    )
 
 
 def test_there_is_no_int8_where_it_is_not_faster(monkeypatch: pytest.MonkeyPatch) -> None:

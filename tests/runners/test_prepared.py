@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -10,7 +11,9 @@ import pytest
 from ocr.types import Limits
 from runners import prepared
 from runners.base import Options
+from runners.onnx import OnnxRunner
 from runners.openvino import OpenVinoRunner
+from runners.pipeline import PipelineRunner
 from runners.prepared import Prepared
 from tests.fakes.project import DATA
 
@@ -105,15 +108,18 @@ def test_a_disk_that_takes_nothing_is_only_logged(
     assert "not kept" in caplog.text
 
 
-def test_openvino_reads_the_same_with_networks_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load() -> OpenVinoRunner:
-        runner = OpenVinoRunner(Options("ppocrv6", threads=2, limits=Limits(2000, 10**8, 0.5), prepared_dir=tmp_path))
+@pytest.mark.parametrize("kind", [OpenVinoRunner, OnnxRunner])
+def test_an_engine_reads_the_same_with_networks_from_disk(
+    kind: type[PipelineRunner], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load() -> PipelineRunner:
+        runner = kind(Options("ppocrv6", threads=2, limits=Limits(2000, 10**8, 0.5), prepared_dir=tmp_path))
         runner.load()
         return runner
 
     made = load()
     assert len(list(tmp_path.iterdir())) == 2
-    monkeypatch.setattr("networks.openvino_rewrites.prune_channels", None)  # what would be needed to make them
+    monkeypatch.setitem(sys.modules, "networks.recipes", None)  # what would be needed to make them
     kept = load()
     assert kept.optimisations == made.optimisations
     photo = (DATA / "receipt.png").read_bytes()

@@ -109,7 +109,7 @@ def test_what_is_read_is_known_of_our_models_alone(tmp_path: Path) -> None:
 def test_a_lighter_model_is_advised_where_the_processor_is_slow_with_the_default_one(
     flags: str, advised: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr("networks.processor.CPUINFO", tmp_path / "cpuinfo")
     (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\n", "utf-8")
     options = Options("auto", 1, Limits(2000, 10**6, 0))
     assert [bool(RUNNERS[name].advise(options)) for name in ("openvino", "onnx")] == [advised] * 2
