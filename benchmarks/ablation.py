@@ -22,9 +22,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import openvino
 import psutil
-from openvino import opset13 as ops
 from tqdm import tqdm
 
 from benchmarks import photos
@@ -33,6 +31,7 @@ from benchmarks.photos import LabelledPhoto
 from benchmarks.readers import PhotoReader, ours
 from benchmarks.scoring import Line, Score, add_photo
 from networks import int8
+from runners.registry import RUNNERS
 
 ALL = "everything on"
 ROUNDS = 3
@@ -51,50 +50,36 @@ def _unchanged(classes: Any, _: object) -> Any:
     return classes
 
 
-def _quantize_only(name: str) -> Callable[[openvino.Model, Path], bool]:
+def _quantize_only(name: str) -> Callable[..., bool]:
     quantize = int8.quantize
-    return lambda model, path: name in path.name and quantize(model, path)
-
-
-def _pick_in_one_step(model: openvino.Model, _: object) -> tuple[openvino.Model, bool]:
-    best = ops.topk(model.get_results()[0].input_value(0), 1, axis=2, mode="max", sort="none", index_element_type="i64")
-    return openvino.Model([best.output(1), best.output(0)], model.get_parameters()), False
+    return lambda graph, path, multiply: name in path.name and quantize(graph, path, multiply)
 
 
 Replacements = Mapping[str, Callable[[], object]]
 """What stands for a name of a module while a runner without the mechanism is loaded and reads."""
 
 EVERYWHERE: Mapping[str, Replacements] = {
+    "int8": {"networks.int8.quantize": lambda: _off},
+    "int8, pruned channels": {  # int8's figures are for pruned channels
+        "networks.int8.quantize": lambda: _off,
+        "networks.recipes.prune_channels": lambda: _off,
+    },
+    "quarter-size head": {"networks.detectors.replace_transposed_convolutions": lambda: _off},
     "early exit": {"networks.early_exit.plane": lambda: _nothing},
     "short lines without padding, and blank skipping": {"networks.padding.is_known": lambda: _off},
     "blank skipping": {"networks.blank_skipping.skip_blanks": lambda: _unchanged},
+    "space prior": {"runners.pipeline.SPACE_BONUS_NATS": lambda: 0},
     "line splitting": {"ocr.line_splitting.MAX_PART_LINE_HEIGHTS": lambda: 10**6},
 }
 """By mechanism, on both engines."""
 
 ENGINES: Mapping[str, Mapping[str, Replacements]] = {
     "openvino": {
-        "int8": {"networks.int8.is_faster": lambda: _off},
-        "int8, pruned channels": {  # int8's figures are for pruned channels
-            "networks.int8.is_faster": lambda: _off,
-            "networks.openvino_rewrites.prune_channels": lambda: _off,
-        },
-        "quarter-size head": {"networks.openvino_rewrites.replace_transposed_convolutions": lambda: _off},
-        "fused squeeze-and-excitation": {"networks.openvino_rewrites.fuse_squeeze_excitation": lambda: _off},
+        **EVERYWHERE,
         "int8, detector": {"networks.int8.quantize": lambda: _quantize_only("_rec")},
         "int8, recognizer": {"networks.int8.quantize": lambda: _quantize_only("_det")},
-        "best class in two steps, space prior": {
-            "networks.openvino_rewrites.pick_best_classes": lambda: _pick_in_one_step
-        },
-        "space prior": {"networks.openvino_rewrites.SPACE_BONUS_NATS": lambda: 0},
-        **EVERYWHERE,
     },
-    "onnx": {
-        "pruned channels": {"networks.onnx_rewrites.prune_channels": lambda: _off},
-        "space prior": {"runners.pipeline.SPACE_BONUS_NATS": lambda: 0},
-        "squeezing": {"ocr.recognizer.MIN_SQUEEZED_SHARE": lambda: 1},
-        **EVERYWHERE,
-    },
+    "onnx": {**EVERYWHERE, "squeezing": {"ocr.recognizer.MIN_SQUEEZED_SHARE": lambda: 1}},
 }
 
 
@@ -146,6 +131,7 @@ def run(labelled: list[LabelledPhoto], engine: str, model: str, mechanisms: Iter
     names = [ALL, f"{ALL}, again", *mechanisms]
     context = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, RUNNERS[engine].environment()))  # as the service starts a worker
         pools = {
             name: stack.enter_context(
                 ProcessPoolExecutor(1, context, initializer=_load, initargs=(engine, model, name))

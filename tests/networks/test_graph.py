@@ -1,0 +1,64 @@
+"""Networks are read without what is in the way of changing them, and written as engines want them."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from networks.graph import cut, read
+from tests.fakes.networks import answers, kinds
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """x + 2, copied, and that + 2, copied for the output; the 2 is an operation."""
+    two = numpy_helper.from_array(np.array([2], dtype=np.float32))
+    nodes = [
+        helper.make_node("Constant", [], ["two"], value=two),
+        helper.make_node("Add", ["x", "two"], ["once"]),
+        helper.make_node("Identity", ["once"], ["copy"]),
+        helper.make_node("Identity", ["copy"], ["copy of a copy"]),
+        helper.make_node("Add", ["copy of a copy", "two"], ["twice"]),
+        helper.make_node("Identity", ["twice"], ["y"]),
+    ]
+    x, y = (helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None]) for name in "xy")
+    model = helper.make_model(helper.make_graph(nodes, "sums", [x], [y]), opset_imports=[helper.make_opsetid("", 13)])
+    helper.set_model_props(model, {"character": "a"})
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "sums.onnx")
+    return tmp_path / "sums.onnx"
+
+
+def test_what_is_read_has_neither_copies_nor_constants_among_its_operations(file: Path) -> None:
+    graph = read(file)
+    assert kinds(graph) == ["Add", "Add", "Identity"]  # the output keeps its name
+    assert answers(graph, np.array([1], np.float32))[0].tolist() == [5]
+    assert [(entry.key, entry.value) for entry in graph.sort().metadata_props] == [("character", "a")]
+
+
+def test_operations_come_in_order_and_those_that_nobody_needs_go(file: Path) -> None:
+    graph = read(file)
+    first, second = graph.nodes("Add")
+    graph.add("Sqrt", first.output[0])
+    tripled = graph.add("Mul", first.output[0], graph.add_constant(np.array([3], np.float32)))
+    graph.redirect(first.output[0], tripled, [second])
+    assert kinds(graph) == ["Add", "Add", "Identity", "Mul"]
+    assert answers(graph, np.array([1], np.float32))[0].tolist() == [11]  # 3 * (1 + 2) + 2
+
+
+def test_a_value_is_computed_otherwise(file: Path) -> None:
+    graph = read(file)
+    first, _ = graph.nodes("Add")
+    graph.replace(first.output[0], graph.add("Neg", "x"))
+    assert answers(graph, np.array([1], np.float32))[0].tolist() == [1]  # -1 + 2
+
+
+def test_a_network_is_cut_in_two(file: Path) -> None:
+    graph = read(file)
+    first, _ = graph.nodes("Add")
+    start, rest = cut(graph, [first.output[0]], rank=1)
+    (between,) = answers(start, np.array([1], np.float32))
+    assert between.tolist() == [3]
+    assert answers(rest, between)[0].tolist() == [5]
