@@ -16,19 +16,19 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
-from openvino import opset13 as ops
 from tqdm import tqdm
 
 from benchmarks import photos
 from fitting import early_exit as early_exit_fitting
 from fitting import logistic
-from fitting.networks import Batch, compiled, rounded
-from networks import fitted_values, int8, openvino_rewrites, packed_lines
+from fitting.networks import Array, compiled, rounded
+from networks import fitted_values, int8, recognizers
+from networks.graph import read
+from networks.pruned_channels import prune_channels
 from ocr.model_files import fingerprint, locate
 from ocr.recognizer import TRAINED_WIDTH_PX
 from ocr.types import BestClasses, Limits, planes
@@ -55,9 +55,9 @@ def _make_options(model: str) -> Options:
     return Options(model, threads=2, limits=Limits(2000, 200_000_000, 0.5))
 
 
-def record_inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
+def record_inputs(model: str, folder: Path) -> dict[str, list[Array]]:
     """A sample of what the two networks are given when the photos are read."""
-    given: dict[str, list[Batch]] = {"detector": [], "recognizer": []}
+    given: dict[str, list[Array]] = {"detector": [], "recognizer": []}
 
     class Recording(OpenVinoRunner):
         def load_detector_network(self, path: Path) -> Any:
@@ -69,13 +69,14 @@ def record_inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
         def load_recognizer_network(self, path: Path) -> Any:
             network = super().load_recognizer_network(path)
 
-            def record(batch: Batch) -> Any:
+            def record(batch: Array) -> Any:
                 given["recognizer"].append(batch[-1:])
                 return network.best_classes(batch)
 
             return RecognizerNetwork(record, network.charset)
 
-    with patch("networks.int8.is_faster", return_value=False), patch("networks.padding.is_known", return_value=False):
+    no = Mock(return_value=False)
+    with patch("networks.processor.is_faster_in_int8", no), patch("networks.padding.is_known", no):
         runner = Recording(_make_options(model))
         runner.load()
     taken: dict[str, int] = {}
@@ -87,56 +88,52 @@ def record_inputs(model: str, folder: Path) -> dict[str, list[Batch]]:
     return {name: chance.sample(batches, min(SAMPLE_BATCHES[name], len(batches))) for name, batches in given.items()}
 
 
-def measure_ranges(path: Path, batches: list[Batch], *, unshared: bool) -> dict[str, int8.InputRange]:
+def measure_ranges(path: Path, batches: list[Array], *, unshared: bool) -> dict[str, int8.InputRange]:
     """The range of each convolution's input; `unshared` leaves out inputs that something else takes, too.
 
     Quantizing a shared input is a step of its own where the engine does not know the shapes beforehand, and takes as
     long as it saves.
     """
-    model = openvino.Core().read_model(path)
-    openvino_rewrites.prune_channels(model)
-    nodes = [node for node in int8.find_convolutions(model) if not unshared or _count_users(node.input_value(0)) == 1]
-    over_map = np.array([0, 2, 3])
-    values = [node.input_value(0) for node in nodes]
-    kinds = (ops.reduce_min, ops.reduce_max, ops.reduce_mean)
-    outputs = [kind(value, over_map) for value in values for kind in kinds]
-    run = compiled(openvino.Model(outputs, model.get_parameters()))
+    graph = read(path)
+    prune_channels(graph)
+    found_nodes = int8.find_convolutions(graph, graph.infer_shapes(batches[0].shape))
+    nodes = [node for node in found_nodes if not unshared or len(graph.find_consumers(node.input[0])) == 1]
+    kinds = "ReduceMin", "ReduceMax", "ReduceMean"
+    over_map = [graph.add(kind, node.input[0], axes=[0, 2, 3], keepdims=0) for node in nodes for kind in kinds]
+    run = compiled(graph, over_map, rank=1)
     found = list(zip(*(run(batch) for batch in batches), strict=True))
     pixels = [batch.shape[2] * batch.shape[3] for batch in batches]
     return {
-        node.get_friendly_name(): int8.InputRange(
-            *choose_levels(np.min(lows, axis=0), np.max(highs, axis=0), node),
+        node.name: int8.InputRange(
+            *choose_levels(np.min(lows, axis=0), np.max(highs, axis=0), graph.read_constant(node.input[1])),
             rounded(np.average(means, axis=0, weights=pixels)),
         )
         for node, lows, highs, means in zip(nodes, found[::3], found[1::3], found[2::3], strict=True)
     }
 
 
-def _count_users(value: openvino.Output) -> int:
-    return sum(target.get_node().get_type_name() != "ShapeOf" for target in value.get_target_inputs())
-
-
-def choose_levels(low: NDArray[np.float32], high: NDArray[np.float32], node: openvino.Node) -> tuple[int, list[float]]:
+def choose_levels(low: Array, high: Array, kernel: Array) -> tuple[int, list[float]]:
     """The level of zero, of 256, and the value of each channel at the last level, with the least noise.
 
-    `low` and `high` are the lowest and highest values of each input channel of a convolution, (C,).
+    `low` and `high` are the lowest and highest values of each input channel of a convolution, (C,); its weights are
+    the `kernel`, (outputs, C, 1, 1).
     """
     zeros = np.arange(1, 129)[:, np.newaxis]
     scales = np.maximum(np.maximum(high, -low * (255 - zeros) / zeros), 1e-5)
-    loudness = (node.input_value(1).get_node().data.astype(np.float32) ** 2).sum(axis=(0, 2, 3))
+    loudness = (kernel**2).sum(axis=(0, 2, 3))
     best = int(np.argmin((loudness * (scales / (255 - zeros)) ** 2).sum(axis=1)))
     return int(zeros[best, 0]), rounded(scales[best])
 
 
-def measure_padding(path: Path, batches: list[Batch]) -> list[list[float]]:
-    """The means per channel, in the padding, of the feature maps that networks.packed_lines changes."""
-    model = openvino.Core().read_model(path)
-    values = [node.input_value(0) for node in packed_lines.find_pools(model)]
-    attention = bool(packed_lines.find_attentions(model))
+def measure_padding(path: Path, batches: list[Array]) -> list[list[float]]:
+    """The means per channel, in the padding, of the feature maps that networks.recognizers changes."""
+    graph = read(path)
+    values = [node.input[0] for node in recognizers.find_pools(graph)]
+    attention = bool(recognizers.find_attentions(graph))
     if attention:
-        columns = ops.transpose(packed_lines.find_tokens(model)[0], np.array([0, 2, 1]))
-        values.append(ops.unsqueeze(columns, np.array([2])).output(0))
-    run = compiled(openvino.Model(values, model.get_parameters()))
+        columns, _ = recognizers.find_tokens(graph)
+        values.append(graph.add("Unsqueeze", graph.add("Transpose", columns, perm=[0, 2, 1]), axes=[2]))
+    run = compiled(graph, values, rank=4)
     found = []
     for batch in batches:
         width = batch.shape[3]
@@ -148,13 +145,13 @@ def measure_padding(path: Path, batches: list[Batch]) -> list[list[float]]:
     return means if attention else [*means, []]
 
 
-def record_columns(model: str, folder: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def record_columns(model: str, folder: Path) -> tuple[Array, NDArray[np.bool_]]:
     """What the last layer is given of all lines, (K, C), and which of these columns are blank, (K,)."""
-    given: list[NDArray[np.float32]] = []
+    given: list[Array] = []
     blank: list[NDArray[np.bool_]] = []
 
     def record(classes: BestClasses, _: object) -> BestClasses:
-        def network(columns: Batch) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        def network(columns: Array) -> tuple[NDArray[np.int64], Array]:
             best, probability = classes(columns)
             given.extend(columns.copy())
             blank.extend(best == 0)
@@ -170,7 +167,7 @@ def record_columns(model: str, folder: Path) -> tuple[NDArray[np.float32], NDArr
     return np.concatenate(given), np.concatenate(blank)
 
 
-def fit_plane(columns: NDArray[np.float32], blank: NDArray[np.bool_]) -> NDArray[np.float64]:
+def fit_plane(columns: Array, blank: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The plane between blank columns (positive) and others, moved until few of the others are on the wrong side."""
     plane = -logistic.plane(columns, ~blank, TEXT_WEIGHT)
     plane[-1] -= np.quantile(columns[~blank] @ plane[:-1] + plane[-1], 1 - MAX_TEXT_SKIPPED_SHARE)

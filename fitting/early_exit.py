@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
@@ -18,7 +17,8 @@ from tqdm import tqdm
 from benchmarks import photos, screens
 from fitting import logistic
 from fitting.networks import compiled, rounded
-from networks import early_exit, early_exit_openvino
+from networks import detectors, early_exit
+from networks.graph import read
 from ocr.decoding import decode
 from ocr.detector import MEAN_PROBABILITY, STRIDE, TEXT_PROBABILITY
 from ocr.types import Pixels, planes
@@ -61,10 +61,9 @@ class Seen:
 
 def fitted(path: Path, folder: Path) -> early_exit.Plane:
     """The plane of the detector in a file."""
-    model = openvino.Core().read_model(path)
-    maps = [given.get_source_output() for given in early_exit_openvino.given_to(CONVOLUTIONS[:-1], model)]
-    drawn = model.get_results()[0].input_value(0)
-    run, draw = (compiled(openvino.Model(values, model.get_parameters())) for values in ([drawn, *maps], [drawn]))
+    graph = read(path)
+    takers = detectors.find_takers(graph, early_exit.Plane(dict.fromkeys(CONVOLUTIONS[:-1], ()), 0))
+    run = compiled(graph, [*graph.outputs, *(node.input[0] for node in takers)], rank=4)
 
     def seen(pixels: Pixels, text: Place, finer: Pixels | None) -> Seen:
         (probability,), *found = (value[0] for value in run(planes(pixels)[np.newaxis]))
@@ -76,7 +75,7 @@ def fitted(path: Path, folder: Path) -> early_exit.Plane:
         possible[text] = probability[text]
         cells = possible.reshape(height, CELL, width, CELL).max(axis=(1, 3))
         if finer is not None:
-            ((probability,),) = draw(planes(finer)[np.newaxis])[0]
+            ((probability,),) = run(planes(finer)[np.newaxis])[0]
             cells = np.maximum(cells, probability.reshape(height, 2 * CELL, width, 2 * CELL).max(axis=(1, 3)))
         features = np.concatenate(fine).reshape(-1, height * width).T.astype(np.float16)
         return Seen(features, cells.ravel())
@@ -90,7 +89,7 @@ def fitted(path: Path, folder: Path) -> early_exit.Plane:
         lowest += [_highest(plane, part) for part in chain.from_iterable(pictures[start:end]) if part.text]
     plane = fit(chain.from_iterable(pictures))
     plane[-1] += CAREFUL - np.quantile(lowest, LOST)
-    ends = np.cumsum([value.get_partial_shape()[1].get_length() for value in maps])
+    ends = np.cumsum([graph.read_constant(node.input[1]).shape[1] for node in takers])
     weights = [rounded(part) for part in np.split(plane[:-1], ends[:-1])]
     return early_exit.Plane(dict(zip(CONVOLUTIONS, [*weights, []], strict=True)), round(float(plane[-1]), 3))
 

@@ -1,20 +1,23 @@
 """Runs networks outside the service, and rounds what is measured of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import openvino
+import onnxruntime
 from numpy.typing import NDArray
 
-Batch = NDArray[np.float32]
-Run = Callable[[Batch], list[NDArray[np.float32]]]
+from networks.graph import Graph
+
+Array = NDArray[np.float32]
 
 
-def compiled(model: openvino.Model) -> Run:
-    """A network in float32, even where the processor has bfloat16."""
-    request = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
-    return lambda batch: [np.array(value) for value in request.infer({0: batch}).values()]
+def compiled(graph: Graph, values: Sequence[str], rank: int) -> Callable[[Array], list[Array]]:
+    """What computes some values, with `rank` dimensions, of a network in float32; they become outputs of it."""
+    for value in {*values} - {*graph.outputs}:
+        graph.add_output(value, rank)
+    session = onnxruntime.InferenceSession(graph.sort().SerializeToString(), providers=["CPUExecutionProvider"])
+    return lambda batch: session.run(values, {graph.inputs[0]: batch})
 
 
 def rounded(values: NDArray[np.floating[Any]]) -> list[float]:
