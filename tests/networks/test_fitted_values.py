@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-import openvino
 import pytest
 
-from networks import early_exit, early_exit_openvino, fitted_values, int8, openvino_rewrites, packed_lines
+from networks import early_exit, fitted_values, recognizers
+from networks.graph import read
+from networks.pruned_channels import prune_channels
 from ocr.model_files import locate
 
 MODELS = [locate(model) for model in ("ppocrv6", "ppocrv4")]
@@ -24,21 +25,16 @@ def test_the_files_are_those_that_are_read() -> None:
 
 @pytest.mark.parametrize("path", [path for files in MODELS for path in (files.detector, files.recognizer)])
 def test_the_values_fit_the_installed_models(path: Path) -> None:
-    model = openvino.Core().read_model(path)
-    openvino_rewrites.prune_channels(model)
-    inputs = {node.get_friendly_name(): node.input_value(1).get_shape()[1] for node in int8.find_convolutions(model)}
+    graph = read(path)
+    prune_channels(graph)
+    kernels = {node.name: graph.read_constant(node.input[1]).shape for node in graph.nodes("Conv")}
     for name, values in fitted_values.find("int8", path).items():
-        assert len(values["scales"]) == len(values["means"]) == inputs[name]
+        assert (len(values["scales"]), 1, 1) == (len(values["means"]), 1, 1) == kernels[name][1:]
     if plane := early_exit.plane(path):
-        maps = [given.get_source_output() for given in early_exit_openvino.given_to(plane.weights, model)]
-        for value, weights in zip(maps, plane.weights.values(), strict=True):
-            assert len(weights) in {0, value.get_partial_shape()[1].get_length()}
+        for name, weights in plane.weights.items():
+            assert len(weights) in {0, kernels[name][1]}
     if padding := fitted_values.find("padding", path):
-        first, last = packed_lines.find_tokens(model)
-        maps = [*(node.input_value(0) for node in packed_lines.find_pools(model))]
-        assert [len(means) for means in padding] == [
-            *(value.get_partial_shape()[1].get_length() for value in maps),
-            first.get_partial_shape()[2].get_length(),
-        ]
-        plane_size = len(fitted_values.find("blank_skipping", path)) - 1
-        assert plane_size == last.get_partial_shape()[2].get_length()
+        squeezes = [graph.find_consumer(pool.output[0], "Conv") for pool in recognizers.find_pools(graph)]
+        columns = len(graph.read_constant(recognizers.find_last_layer(graph).input[1]))
+        assert [len(means) for means in padding] == [*(kernels[node.name][1] for node in squeezes), columns]
+        assert len(fitted_values.find("blank_skipping", path)) == columns + 1
