@@ -1,6 +1,7 @@
 """Small networks, their weights, and what engines answer."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -32,7 +33,7 @@ def network(shape: Sequence[int | None], *make: Step) -> Graph:
     return graph
 
 
-def convolve(graph: Graph, value: str, weights: Array, bias: Array | None = None, **attributes: object) -> str:
+def convolve(graph: Graph, value: str, weights: Array, bias: Array | None = None, **attributes: Any) -> str:
     product = graph.add("Conv", value, graph.add_constant(weights), **attributes)
     return product if bias is None else graph.add("Add", graph.add_constant(bias), product)
 

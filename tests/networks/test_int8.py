@@ -89,7 +89,7 @@ def test_a_channel_with_small_values_keeps_its_levels_beside_one_with_large_ones
     values = batch(-1, 1) * sizes
     values[:, ::8] = 0  # the large ones are rare: here there are none
     each, together = (
-        np.abs(error(engine, values, RANGE._replace(scales=scales.ravel().tolist()), 1 / sizes)).mean()
+        np.abs(error(engine, values, RANGE._replace(scales=scales.ravel().tolist()), np.float32(1) / sizes)).mean()
         for scales in (sizes, np.ones_like(sizes))
     )
     assert each < 0.5 * together

@@ -82,7 +82,8 @@ def test_a_line_is_read_as_if_it_were_alone_and_padded(
     expected = answers(recognizer(attention=attention), alone)[0][:, : width // PX_PER_COLUMN]
     describe(lines[0], path, monkeypatch, attention=attention)
 
-    slots, packed = [], np.zeros((1, 3, 48, 1280), np.float32)
+    slots: list[slice] = []
+    packed = np.zeros((1, 3, 48, 1280), np.float32)
     for line in lines:
         start = slots[-1].stop + 8 if slots else 0
         slots.append(slice(start, start + line.shape[3]))
