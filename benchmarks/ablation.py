@@ -60,10 +60,6 @@ Replacements = Mapping[str, Callable[[], object]]
 
 EVERYWHERE: Mapping[str, Replacements] = {
     "int8": {"networks.int8.quantize": lambda: _off},
-    "int8, pruned channels": {  # int8's figures are for pruned channels
-        "networks.int8.quantize": lambda: _off,
-        "networks.recipes.prune_channels": lambda: _off,
-    },
     "quarter-size head": {"networks.detectors.replace_transposed_convolutions": lambda: _off},
     "early exit": {"networks.early_exit.plane": lambda: _nothing},
     "short lines without padding, and blank skipping": {"networks.padding.is_known": lambda: _off},
@@ -76,10 +72,18 @@ EVERYWHERE: Mapping[str, Replacements] = {
 ENGINES: Mapping[str, Mapping[str, Replacements]] = {
     "openvino": {
         **EVERYWHERE,
+        "int8, pruned channels": {  # int8's figures for the detector are for pruned channels
+            "networks.int8.quantize": lambda: _off,
+            "networks.recipes.prune_channels": lambda: _off,
+        },
         "int8, detector": {"networks.int8.quantize": lambda: _quantize_only("_rec")},
         "int8, recognizer": {"networks.int8.quantize": lambda: _quantize_only("_det")},
     },
-    "onnx": {**EVERYWHERE, "squeezing": {"ocr.recognizer.MIN_SQUEEZED_SHARE": lambda: 1}},
+    "onnx": {
+        **EVERYWHERE,
+        "pruned channels": {"networks.recipes.prune_channels": lambda: _off},
+        "squeezing": {"ocr.recognizer.MIN_SQUEEZED_SHARE": lambda: 1},
+    },
 }
 
 

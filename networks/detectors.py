@@ -57,7 +57,7 @@ def replace_transposed_convolutions(graph: Graph) -> bool:
     inner_weights = first.weights.transpose(1, 2, 0, 3).reshape(4 * channels, -1)
     quarter = graph.add("Relu", _convolve(graph, transposed[0].input[0], inner_weights, np.tile(first.bias, 4)))
     probability = graph.add("Sigmoid", _convolve(graph, quarter, weights, np.tile(second.bias, 16)))
-    graph.replace(second.activation.output[0], graph.add("DepthToSpace", probability, blocksize=4, mode="DCR"))
+    graph.replace(second.activation.output[0], graph.add("DepthToSpace", probability, blocksize=4))
     return True
 
 

@@ -136,7 +136,9 @@ def read(path: Path) -> Graph:
             constants.append(numpy_helper.from_array(numpy_helper.to_array(node.attribute[0].t), node.output[0]))
         else:
             nodes.append(node)
-    graph = helper.make_graph(nodes, model.graph.name, model.graph.input, model.graph.output, constants)
+    known = {constant.name for constant in constants}
+    inputs = [value for value in model.graph.input if value.name not in known]  # old files list their constants, too
+    graph = helper.make_graph(nodes, model.graph.name, inputs, model.graph.output, constants)
     return Graph(_like(model, graph))
 
 

@@ -13,18 +13,20 @@ from tests.fakes.networks import answers, kinds
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """x + 2, copied, and that + 2, copied for the output; the 2 is an operation."""
+    """x + 2, copied, and that + 2, copied for the output; one 2 is an operation, the other an input with a value."""
     two = numpy_helper.from_array(np.array([2], dtype=np.float32))
     nodes = [
         helper.make_node("Constant", [], ["two"], value=two),
         helper.make_node("Add", ["x", "two"], ["once"]),
         helper.make_node("Identity", ["once"], ["copy"]),
         helper.make_node("Identity", ["copy"], ["copy of a copy"]),
-        helper.make_node("Add", ["copy of a copy", "two"], ["twice"]),
+        helper.make_node("Add", ["copy of a copy", "2"], ["twice"]),
         helper.make_node("Identity", ["twice"], ["y"]),
     ]
-    x, y = (helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None]) for name in "xy")
-    model = helper.make_model(helper.make_graph(nodes, "sums", [x], [y]), opset_imports=[helper.make_opsetid("", 13)])
+    x, y, given = (helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None]) for name in "xy2")
+    constant = numpy_helper.from_array(np.array([2], dtype=np.float32), "2")
+    graph = helper.make_graph(nodes, "sums", [given, x], [y], [constant])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
     helper.set_model_props(model, {"character": "a"})
     model.ir_version = 8
     onnx.save(model, tmp_path / "sums.onnx")
@@ -34,6 +36,7 @@ def file(tmp_path: Path) -> Path:
 def test_what_is_read_has_neither_copies_nor_constants_among_its_operations(file: Path) -> None:
     graph = read(file)
     assert kinds(graph) == ["Add", "Add", "Identity"]  # the output keeps its name
+    assert graph.inputs == ["x"]
     assert answers(graph, np.array([1], np.float32))[0].tolist() == [5]
     assert [(entry.key, entry.value) for entry in graph.sort().metadata_props] == [("character", "a")]
 
