@@ -1,12 +1,12 @@
 """What each mechanism gains: all of them but one, for each in turn, side by side in one run.
 
-    python -m benchmarks.ablation FOLDER [--engine onnx] [--max-photos 4] [--only "int8, detector"]
+    python -m benchmarks.ablation FOLDER [--engine openvino --engine onnx] [--max-photos 4] [--only "int8, detector"]
 
 FOLDER has a manifest.jsonl (benchmarks/photos.py), of which the sets of the library mix are read. Each variant is a
 runner in a process of its own, and all of them read a photo before the next one is read. Times are CPU seconds of that
-process, which other load on the machine hardly changes, as multiples of those with everything on; a mechanism that
-gains has more than 1. The second row, everything on once more, shows what chance does. ONEDNN_MAX_CPU_ISA=AVX2 in the
-environment has OpenVINO do without VNNI.
+process, as multiples of those of the same engine with everything on; a mechanism that gains has more than 1. Those of a
+second engine with everything on are multiples of the first one's. What chance does, the rows with everything on once
+more show. ONEDNN_MAX_CPU_ISA=AVX2 in the environment has OpenVINO do without VNNI.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ from benchmarks.scoring import Line, Score, add_photo
 from networks import int8
 from runners.registry import RUNNERS
 
-ALL = "everything on"
+ALL, AGAIN = "everything on", "everything on, again"
 ROUNDS = 3
 """Each photo is read so many times, each time in another order of the variants; the fastest counts."""
 
@@ -54,6 +54,9 @@ def _quantize_only(name: str) -> Callable[..., bool]:
     quantize = int8.quantize
     return lambda graph, path, multiply: name in path.name and quantize(graph, path, multiply)
 
+
+Variant = tuple[str, str]
+"""An engine, and the mechanism that it lacks."""
 
 Replacements = Mapping[str, Callable[[], object]]
 """What stands for a name of a module while a runner without the mechanism is loaded and reads."""
@@ -130,21 +133,25 @@ def _peak() -> int:
     return 1024 * int(next(line for line in status if line.startswith("VmHWM")).split()[1])
 
 
-def run(labelled: list[LabelledPhoto], engine: str, model: str, mechanisms: Iterable[str]) -> dict[str, Result]:
-    """All variants over all photos: by the mechanism that it lacks, ALL first, and ALL again."""
-    names = [ALL, f"{ALL}, again", *mechanisms]
+def run(
+    labelled: list[LabelledPhoto], engines: Iterable[str], model: str, only: Collection[str]
+) -> dict[Variant, Result]:
+    """All variants over all photos: of each engine ALL first, and ALL again."""
+    names = [
+        (engine, lacks)
+        for engine in engines
+        for lacks in (ALL, AGAIN, *(name for name in ENGINES[engine] if not only or name in only))
+    ]
     context = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
-        stack.enter_context(patch.dict(os.environ, RUNNERS[engine].environment()))  # as the service starts a worker
-        pools = {
-            name: stack.enter_context(
-                ProcessPoolExecutor(1, context, initializer=_load, initargs=(engine, model, name))
-            )
-            for name in names
-        }
+        pools = {}
         results = {name: Result() for name in names}
-        for name, pool in tqdm(pools.items(), desc="loading", unit="variant"):
-            results[name].load_s = sum(psutil.Process(pool.submit(os.getpid).result()).cpu_times()[:2])
+        for engine, lacks in tqdm(names, desc="loading", unit="variant"):
+            pool = ProcessPoolExecutor(1, context, initializer=_load, initargs=(engine, model, lacks))
+            pools[engine, lacks] = stack.enter_context(pool)
+            with patch.dict(os.environ, RUNNERS[engine].environment()):  # as the service starts a worker
+                process = psutil.Process(pool.submit(os.getpid).result())
+            results[engine, lacks].load_s = sum(process.cpu_times()[:2])
         for photo in tqdm(labelled, unit="photo"):
             rounds = []
             for number in range(ROUNDS):
@@ -160,17 +167,20 @@ def run(labelled: list[LabelledPhoto], engine: str, model: str, mechanisms: Iter
         return results
 
 
-def table(results: Mapping[str, Result]) -> str:
+def table(results: Mapping[Variant, Result]) -> str:
     """Times as multiples of those with everything on, accuracy and memory, as Markdown."""
-    all_on = results[ALL]
-    sets = ["library mix", *all_on.seconds]
-    scored = [name for name, score in all_on.scores.items() if score.characters.value is not None]
+    first = next(iter(results.values()))
+    sets = ["library mix", *first.seconds]
+    scored = [name for name, score in first.scores.items() if score.characters.value is not None]
     columns = [*sets, *(f"F1 {name}" for name in scored), "load", "MB"]
     rows = [["without", *columns], ["---"] * (len(columns) + 1)]
-    for mechanism, result in results.items():
+    for (engine, lacks), result in results.items():
+        all_on = first if lacks == ALL else results[engine, ALL]
         times = [f"{result.mean(name) / all_on.mean(name):.3f}" for name in sets]
         f1 = [f"{result.scores[name].lines} / {result.scores[name].characters}" for name in scored]
-        rows.append([mechanism, *times, *f1, f"{result.load_s / all_on.load_s:.2f}", f"{result.peak / 1e6:.0f}"])
+        rows.append(
+            [f"{engine}: {lacks}", *times, *f1, f"{result.load_s / all_on.load_s:.2f}", f"{result.peak / 1e6:.0f}"]
+        )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -178,7 +188,7 @@ def main() -> None:
     """Run the variants and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--engine", choices=ENGINES, default="openvino")
+    parser.add_argument("--engine", choices=ENGINES, action="append", help="openvino, if none is named")
     parser.add_argument("--model", default="ppocrv6")
     parser.add_argument("--max-photos", type=int, default=10**6, help="at most so many photos per set")
     parser.add_argument("--only", action="append", help="only this mechanism")
@@ -187,7 +197,7 @@ def main() -> None:
     for photo in photos.load(arguments.folder):
         if photo.set in MIX and sum(other.set == photo.set for other in labelled) < arguments.max_photos:
             labelled.append(photo)
-    print(table(run(labelled, arguments.engine, arguments.model, arguments.only or ENGINES[arguments.engine])))
+    print(table(run(labelled, arguments.engine or ["openvino"], arguments.model, arguments.only or ())))
 
 
 if __name__ == "__main__":
