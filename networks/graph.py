@@ -109,30 +109,34 @@ class Graph:
         ahead = list(self.outputs)
         while ahead:
             maker = makers.get(ahead[-1])
-            missing = [name for name in (maker.input if maker else ()) if name in makers and name not in ordered]
+            missing = [name for name in _list_taken(maker) if name in makers and name not in ordered] if maker else []
             if not missing:
                 ahead.pop()
                 if maker:
                     ordered.update((name, maker) for name in maker.output)
             ahead += missing
         nodes = list({id(node): node for node in ordered.values()}.values())
-        used = {name for node in nodes for name in node.input}
+        used = {name for node in nodes for name in _list_taken(node)}
         constants = [self._constants[name] for name in self._constants if name in used]
         graph = helper.make_graph(nodes, self._graph.name, self._graph.input, self._graph.output, constants)
         return _like(self.model, graph)
 
 
 def read(path: Path) -> Graph:
-    """The network in a file: constants are no operations, no value is a copy of another (Identity) but outputs."""
+    """The network in a file: constants are no operations, no value is a copy of another (Identity).
+
+    The exceptions are outputs, what branches take, and constants that are no tensors.
+    """
     model = onnx.load(path)
-    outputs = {value.name for value in model.graph.output}
+    kept = {value.name for value in model.graph.output}
+    kept.update(name for node in model.graph.node for name in set(_list_taken(node)) - {*node.input})
     copied: dict[str, str] = {}
     nodes, constants = [], list(model.graph.initializer)
     for node in model.graph.node:
         node.input[:] = [copied.get(name, name) for name in node.input]
-        if node.op_type == "Identity" and node.output[0] not in outputs:
+        if node.op_type == "Identity" and node.output[0] not in kept:
             copied[node.output[0]] = node.input[0]
-        elif node.op_type == "Constant":
+        elif node.op_type == "Constant" and node.attribute[0].name == "value":
             constants.append(numpy_helper.from_array(numpy_helper.to_array(node.attribute[0].t), node.output[0]))
         else:
             nodes.append(node)
@@ -154,6 +158,12 @@ def cut(
     parts = Extractor(model)
     later = [output for output in graph.outputs if output not in also]
     return parts.extract_model([*graph.inputs], [*values, *also]), parts.extract_model(list(values), later)
+
+
+def _list_taken(node: onnx.NodeProto) -> Sequence[str]:
+    """The values that an operation takes; those of a branch or a loop inside it, too."""
+    inner = [operation for attribute in node.attribute for operation in attribute.g.node]
+    return [*node.input, *(name for operation in inner for name in _list_taken(operation))]
 
 
 def _describe(name: str, shape: Shape) -> onnx.ValueInfoProto:

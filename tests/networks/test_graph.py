@@ -41,6 +41,31 @@ def test_what_is_read_has_neither_copies_nor_constants_among_its_operations(file
     assert [(entry.key, entry.value) for entry in graph.sort().metadata_props] == [("character", "a")]
 
 
+def test_branches_keep_what_they_take(tmp_path: Path) -> None:
+    """|x| if it adds up to more than 1.5, else -x: both are copies made outside."""
+    number = helper.make_tensor_value_info
+    branches = []
+    for name in ("large", "small"):
+        value = number(f"{name} out", onnx.TensorProto.FLOAT, None)
+        copied = helper.make_node("Identity", [f"{name} copy"], [value.name])
+        branches.append(helper.make_graph([copied], name, [], [value]))
+    nodes = [
+        helper.make_node("Constant", [], ["bound"], value_float=1.5),
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+        helper.make_node("Greater", ["sum", "bound"], ["more"]),
+        *(helper.make_node(kind, ["x"], [name]) for kind, name in (("Abs", "large"), ("Neg", "small"))),
+        *(helper.make_node("Identity", [name], [f"{name} copy"]) for name in ("large", "small")),
+        helper.make_node("If", ["more"], ["y"], then_branch=branches[0], else_branch=branches[1]),
+    ]
+    x, y = (number(name, onnx.TensorProto.FLOAT, [None]) for name in "xy")
+    graph = helper.make_graph(nodes, "branches", [x], [y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, tmp_path / "branches.onnx")
+    read_again = read(tmp_path / "branches.onnx")
+    assert answers(read_again, np.array([-1, 4], np.float32))[0].tolist() == [1, 4]
+    assert answers(read_again, np.array([-1, 1], np.float32))[0].tolist() == [1, -1]
+
+
 def test_operations_come_in_order_and_those_that_nobody_needs_go(file: Path) -> None:
     graph = read(file)
     first, second = graph.nodes("Add")
