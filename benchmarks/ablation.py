@@ -38,7 +38,7 @@ ROUNDS = 3
 """Each photo is read so many times, each time in another order of the variants; the fastest counts."""
 
 
-def _off(*_: object) -> bool:
+def _off(*_: object, **__: object) -> bool:
     return False
 
 
@@ -52,7 +52,7 @@ def _unchanged(classes: Any, _: object) -> Any:
 
 def _quantize_only(name: str) -> Callable[..., bool]:
     quantize = int8.quantize
-    return lambda graph, path, multiply: name in path.name and quantize(graph, path, multiply)
+    return lambda graph, path, *how: name in path.name and quantize(graph, path, *how)
 
 
 Variant = tuple[str, str]

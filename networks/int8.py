@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from networks import fitted_values, processor
 from networks.graph import Graph
+from networks.pruned_channels import find_next_convolution
 
 Array = NDArray[np.float32]
 log = logging.getLogger("mtphotos_ocr.int8")
@@ -61,21 +62,35 @@ class Quantized(NamedTuple):
     """With what rounding the weights takes from each output on the mean input, (outputs,)."""
 
 
-def quantize(graph: Graph, path: Path, multiply: Multiply) -> bool:
-    """Have the convolutions of a network, read from the file `path`, computed in int8; whether we know the model.
+def quantize(graph: Graph, path: Path, multiply: Multiply, *, pairs: bool = False) -> bool:
+    """Have the convolutions of a network, read from the file `path`, computed in int8; whether there are any.
 
-    Its pruned channels must have been dropped before (networks.detectors).
+    With `pairs`, only those that follow one another with an activation between them. The network's pruned channels must
+    have been dropped before (networks.pruned_channels).
     """
     known: Mapping[str, Mapping[str, Any]] = fitted_values.find("int8", path) or {}
     exact = processor.has_exact_sums() is True
     nodes = {node.name: node for node in graph.nodes("Conv") if node.name in known}
+    if missing := sorted(known.keys() - nodes.keys()):
+        log.warning("%s has no %s: fitted/int8.json does not fit it, and it is slower", path.name, ", ".join(missing))
+    if pairs:
+        nodes = _find_pairs(graph, nodes)
     for name, node in nodes.items():
         biased, bias = _find_bias(graph, node)
         quantized = _quantize(graph.read_constant(node.input[1]), bias, InputRange(**known[name]), exact=exact)
         graph.replace(biased, multiply(graph, node.input[0], quantized))
-    if missing := sorted(known.keys() - nodes.keys()):
-        log.warning("%s has no %s: fitted/int8.json does not fit it, and it is slower", path.name, ", ".join(missing))
     return bool(nodes)
+
+
+def _find_pairs(graph: Graph, nodes: Mapping[str, onnx.NodeProto]) -> dict[str, onnx.NodeProto]:
+    """Of these convolutions by name those with only a ReLU or GELU between one and the next of them."""
+    found: dict[str, onnx.NodeProto] = {}
+    for name, node in nodes.items():
+        with suppress(ValueError):
+            second = find_next_convolution(graph, graph.find_consumer(node.output[0]))
+            if second.name in nodes:
+                found |= {name: node, second.name: second}
+    return found
 
 
 def _find_bias(graph: Graph, node: onnx.NodeProto) -> tuple[str, Array]:

@@ -31,7 +31,7 @@ def _drop_pruned_channels(graph: Graph, first: onnx.NodeProto) -> bool:
     """Drop the pruned channels from a convolution, its bias, and the convolution behind it; whether it has any."""
     _, weights = first.input
     biased = graph.find_consumer(first.output[0])
-    second = _find_next_convolution(graph, biased)
+    second = find_next_convolution(graph, biased)
     if read_group(first) != 1 or read_group(second) != 1:
         raise ValueError("channel by channel")
     (bias,) = (value for value in biased.input if value != first.output[0])
@@ -43,7 +43,7 @@ def _drop_pruned_channels(graph: Graph, first: onnx.NodeProto) -> bool:
     return bool(dropped.size)
 
 
-def _find_next_convolution(graph: Graph, biased: onnx.NodeProto) -> onnx.NodeProto:
+def find_next_convolution(graph: Graph, biased: onnx.NodeProto) -> onnx.NodeProto:
     """The convolution that alone takes the ReLU or GELU of a sum; raises ValueError if there is none."""
     between, ends = [biased], []
     for node in between:  # which grows by what takes its output

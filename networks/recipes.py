@@ -63,12 +63,11 @@ def make_known_recognizer(path: Path, *, openvino: bool) -> Made:
     if openvino:
         applied["packed lines"] = True
         recognizers.pack_lines(graph, path)
+        applied["int8"] = processor.is_faster_in_int8() and int8.quantize(graph, path, int8.convolve)
     else:
         applied["unpadded lines"] = True
         recognizers.unpad(graph, path)
-    applied["int8"] = (not openvino or processor.is_faster_in_int8()) and int8.quantize(
-        graph, path, int8.convolve if openvino else int8.multiply_bytes
-    )
+        applied["int8"] = int8.quantize(graph, path, int8.multiply_bytes, pairs=True)
     applied["blank skipping"] = True
     models = cut(graph, [last.input[0]], 3)
     return _finish(graph, [model.SerializeToString() for model in models], applied)

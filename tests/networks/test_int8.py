@@ -36,11 +36,11 @@ def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def quantize(graph: Graph, engine: str, known: dict[str, int8.InputRange]) -> bool:
+def quantize(graph: Graph, engine: str, known: dict[str, int8.InputRange], *, pairs: bool = False) -> bool:
     with pytest.MonkeyPatch.context() as patch:
         ranges = {name: values._asdict() for name, values in known.items()}
         patch.setattr(fitted_values, "find", lambda name, path: ranges if (name, path) == ("int8", FILE) else None)
-        return int8.quantize(graph, FILE, FORMS[engine])
+        return int8.quantize(graph, FILE, FORMS[engine], pairs=pairs)
 
 
 def error(engine: str, batch: Array, range_: int8.InputRange, strengths: Array | float = 1) -> Array:
@@ -133,6 +133,20 @@ def test_openvino_computes_the_installed_models_in_int8(model: str) -> None:
         layers = compiled.get_runtime_model().get_ops()
         kinds_ = [layer.get_rt_info()["primitiveType"].astype(str) for layer in layers]
         assert sum(kind.endswith("I8") for kind in kinds_) >= len(fitted_values.find("int8", path))
+
+
+def test_of_pairs_only_those_with_a_relu_or_gelu_between_them_are_quantized() -> None:
+    def build(graph: Graph, value: str) -> str:
+        for name, kind in (("first", "Relu"), ("second", "Sigmoid"), ("third", "Relu")):
+            weights = np.eye(CHANNELS, dtype=np.float32).reshape(CHANNELS, CHANNELS, 1, 1)
+            value = graph.add(kind, convolve(graph, value, weights, np.zeros((1, CHANNELS, 1, 1), np.float32)))
+            graph.nodes("Conv")[-1].name = name
+        return value
+
+    graph = network((1, CHANNELS, 16, 16), build)
+    assert quantize(graph, "onnx", dict.fromkeys(("first", "second", "third"), RANGE), pairs=True)
+    assert kinds(graph).count("MatMulIntegerToFloat") == 2
+    assert [node.name for node in graph.sort().graph.node if node.op_type == "Conv"] == ["third"]
 
 
 def test_a_model_that_is_not_known_stays_as_it_is(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_the_last_layer_is_a_network_of_its_own_and_wide_lines_are_read_as_befor
     batch = np.random.default_rng(0).uniform(-1, 1, (2, 3, 48, width)).astype(np.float32)
     (expected,) = answers(read(path), batch)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("networks.int8.quantize", lambda *_: False)
+        patch.setattr("networks.int8.quantize", lambda *_, **__: False)
         lines, last = (
             onnxruntime.InferenceSession(part) for part in recipes.make_known_recognizer(path, openvino=False).models
         )
