@@ -32,6 +32,7 @@ from benchmarks.readers import PhotoReader, ours
 from benchmarks.scoring import Line, Score, add_photo
 from networks import int8
 from runners.registry import RUNNERS
+from worker.memory import resident
 
 ALL, AGAIN = "everything on", "everything on, again"
 ROUNDS = 3
@@ -52,7 +53,7 @@ def _unchanged(classes: Any, _: object) -> Any:
 
 def _quantize_only(name: str) -> Callable[..., bool]:
     quantize = int8.quantize
-    return lambda graph, path, *how: name in path.name and quantize(graph, path, *how)
+    return lambda graph, path, multiply: name in path.name and quantize(graph, path, multiply)
 
 
 Variant = tuple[str, str]
@@ -129,8 +130,7 @@ def _read(path: Path) -> tuple[float, list[Line]]:
 
 
 def _peak() -> int:
-    status = Path("/proc/self/status").read_text("utf-8").splitlines()
-    return 1024 * int(next(line for line in status if line.startswith("VmHWM")).split()[1])
+    return resident(os.getpid()).peak
 
 
 def run(

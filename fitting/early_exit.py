@@ -62,7 +62,7 @@ class Seen:
 def fitted(path: Path, folder: Path) -> early_exit.Plane:
     """The plane of the detector in a file."""
     graph = read(path)
-    takers = detectors.find_takers(graph, early_exit.Plane(dict.fromkeys(CONVOLUTIONS[:-1], ()), 0))
+    takers = detectors.find_takers(graph, CONVOLUTIONS[:-1])
     run = compiled(graph, [*graph.outputs, *(node.input[0] for node in takers)], rank=4)
 
     def seen(pixels: Pixels, text: Place, finer: Pixels | None) -> Seen:

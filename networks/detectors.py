@@ -1,6 +1,6 @@
 """Rewrites a detector so that engines need less time for the same answer (docs/adr/0010, 0020)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 
 from networks.early_exit import Plane
-from networks.graph import Graph
+from networks.graph import Graph, read_attribute
 
 Array = NDArray[np.float32]
 
@@ -69,9 +69,9 @@ def _convolve(graph: Graph, value: str, weights: Array, bias: Array) -> str:
 def _read_doubling(graph: Graph, node: onnx.NodeProto) -> _Doubling:
     """What a transposed convolution and the operations behind it do; raises ValueError if it is of another kind."""
     kernel = graph.read_constant(node.input[1])  # (inputs, outputs, height, width)
-    attributes = {value.name: list(value.ints) for value in node.attribute}
-    plain = not any(attributes.get("pads", []) + attributes.get("output_padding", []))
-    if kernel.shape[2:] != (2, 2) or attributes.get("strides") != [2, 2] or not plain or len(node.input) != 2:
+    plain = not any(read_attribute(node, "pads", []) + read_attribute(node, "output_padding", []))
+    doubles = kernel.shape[2:] == (2, 2) and read_attribute(node, "strides", []) == [2, 2]
+    if not doubles or not plain or len(node.input) != 2:
         raise ValueError("not a doubling by 2 x 2 pixels")
     weights, bias = kernel.transpose(1, 2, 3, 0), np.zeros(kernel.shape[1], dtype=np.float32)
     while True:
@@ -82,25 +82,24 @@ def _read_doubling(graph: Graph, node: onnx.NodeProto) -> _Doubling:
                 bias = bias + graph.read_constant(added).reshape(-1)
             case "BatchNormalization":
                 gamma, beta, mean, variance = (graph.read_constant(value) for value in node.input[1:])
-                epsilon = next((value.f for value in node.attribute if value.name == "epsilon"), 1e-5)
-                factor = gamma / np.sqrt(variance + np.float32(epsilon))
+                factor = gamma / np.sqrt(variance + np.float32(read_attribute(node, "epsilon", 1e-5)))
                 weights, bias = weights * factor[:, np.newaxis, np.newaxis, np.newaxis], (bias - mean) * factor + beta
             case _:
                 return _Doubling(weights, bias, node)
 
 
-def find_takers(graph: Graph, plane: Plane) -> Sequence[onnx.NodeProto]:
-    """The convolutions that take the maps of a plane to the second half of a detector."""
+def find_takers(graph: Graph, names: Iterable[str]) -> Sequence[onnx.NodeProto]:
+    """The convolutions of these names, which take the maps of a plane to the second half of a detector."""
     by_name = {node.name: node for node in graph.nodes("Conv")}
-    return [by_name[name] for name in plane.weights]
+    return [by_name[name] for name in names]
 
 
-def add_evidence(graph: Graph, plane: Plane) -> str:
+def add_evidence(graph: Graph, takers: Sequence[onnx.NodeProto], plane: Plane) -> str:
     """Make a detector also answer how far each cell is on the text side of the plane, (1, 1, H, W); its name.
 
-    The cells are those of the finest map with weights.
+    The cells are those of the finest map with weights; `takers` are the convolutions that take the maps.
     """
-    weighted = zip(find_takers(graph, plane), plane.weights.values(), strict=True)
+    weighted = zip(takers, plane.weights.values(), strict=True)
     first, *finer = (_side(graph, node.input[0], weights) for node, weights in weighted if weights)
     total = graph.add("Add", first, graph.add_constant(np.float32(plane.bias)))
     for side in finer:

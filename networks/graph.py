@@ -176,6 +176,6 @@ def _like(model: onnx.ModelProto, graph: onnx.GraphProto) -> onnx.ModelProto:
     return made
 
 
-def read_group(convolution: onnx.NodeProto) -> int:
-    """How many groups of channels a convolution computes apart."""
-    return next((value.i for value in convolution.attribute if value.name == "group"), 1)
+def read_attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
+    """An attribute of an operation; `default` if it has none of this name."""
+    return next((helper.get_attribute_value(found) for found in node.attribute if found.name == name), default)

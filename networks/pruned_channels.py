@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from networks.graph import Graph, read_group
+from networks.graph import Graph, read_attribute
 
 MIN_WEIGHT = 1e-3  # smaller weights and biases are what training left of a channel that was of no use
 BLOCK_CHANNELS = 16  # that a processor computes at once
@@ -32,7 +32,7 @@ def _drop_pruned_channels(graph: Graph, first: onnx.NodeProto) -> bool:
     _, weights = first.input
     biased = graph.find_consumer(first.output[0])
     second = find_next_convolution(graph, biased)
-    if read_group(first) != 1 or read_group(second) != 1:
+    if any(read_attribute(node, "group", 1) != 1 for node in (first, second)):
         raise ValueError("channel by channel")
     (bias,) = (value for value in biased.input if value != first.output[0])
     dropped = _find_pruned(graph.read_constant(weights), graph.read_constant(bias))

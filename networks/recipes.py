@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import onnx
+
 from networks import detectors, early_exit, int8, processor, recognizers
 from networks.graph import Graph, cut, read
 from networks.pruned_channels import prune_channels
@@ -34,22 +36,22 @@ def make_detector(path: Path, *, openvino: bool) -> Made:
     plane = early_exit.plane(path)
     if plane:
         applied["early exit"] = True
-        takers = detectors.find_takers(graph, plane)
+        takers = detectors.find_takers(graph, plane.weights)
         maps = [node.input[0] for node in takers]
-        evidence = detectors.add_evidence(graph, plane)
+        evidence = detectors.add_evidence(graph, takers, plane)
         if openvino:
             detectors.exit_early(graph, evidence, takers)
     if openvino:
         applied["int8"] = processor.is_faster_in_int8() and int8.quantize(graph, path, int8.convolve)
     detectors.take_bytes(graph)
     models = cut(graph, maps, 4, [evidence]) if plane and not openvino else [graph.sort()]
-    return _finish(graph, [model.SerializeToString() for model in models], applied)
+    return _finish(graph, models, applied)
 
 
 def make_recognizer(path: Path) -> Made:
     """A recognizer as it is in its file."""
     graph = read(path)
-    return _finish(graph, [graph.sort().SerializeToString()], {})
+    return _finish(graph, [graph.sort()], {})
 
 
 def make_known_recognizer(path: Path, *, openvino: bool) -> Made:
@@ -70,9 +72,11 @@ def make_known_recognizer(path: Path, *, openvino: bool) -> Made:
         applied["int8"] = int8.quantize(graph, path, int8.multiply_bytes, pairs=True)
     applied["blank skipping"] = True
     models = cut(graph, [last.input[0]], 3)
-    return _finish(graph, [model.SerializeToString() for model in models], applied)
+    return _finish(graph, models, applied)
 
 
-def _finish(graph: Graph, models: Sequence[bytes], applied: Mapping[str, bool]) -> Made:
+def _finish(graph: Graph, models: Sequence[onnx.ModelProto], applied: Mapping[str, bool]) -> Made:
     metadata = {entry.key: entry.value for entry in graph.model.metadata_props}
-    return Made(models, [name for name, was in applied.items() if was], metadata)
+    return Made(
+        [model.SerializeToString() for model in models], [name for name, was in applied.items() if was], metadata
+    )

@@ -18,7 +18,7 @@ import onnx
 from numpy.typing import NDArray
 
 from networks import padding
-from networks.graph import Graph, read_group
+from networks.graph import Graph, read_attribute
 from networks.padding import CELL_PX, COLUMNS, LINE_SHARE, LINE_TO_COLUMN, MASK, MEAN_WEIGHTS, PADDING_SHARE
 from ocr.recognizer import INPUT_HEIGHT_PX, TRAINED_WIDTH_PX
 
@@ -64,7 +64,7 @@ def find_last_layer(graph: Graph) -> onnx.NodeProto:
 def find_pools(graph: Graph) -> Sequence[onnx.NodeProto]:
     """The means over a whole feature map."""
     nodes = graph.nodes("GlobalAveragePool", "ReduceMean")
-    return [node for node in nodes if node.op_type == "GlobalAveragePool" or _read_axes(node) == [2, 3]]
+    return [node for node in nodes if node.op_type == "GlobalAveragePool" or read_attribute(node, "axes", []) == [2, 3]]
 
 
 def find_attentions(graph: Graph) -> Sequence[onnx.NodeProto]:
@@ -74,7 +74,7 @@ def find_attentions(graph: Graph) -> Sequence[onnx.NodeProto]:
 
 def find_tokens(graph: Graph) -> tuple[str, str]:
     """The columns as they enter the transformer, (1, T, C), and as they leave its last norm."""
-    first, *_, last = (node for node in graph.nodes("ReduceMean") if _read_axes(node) == [-1])
+    first, *_, last = (node for node in graph.nodes("ReduceMean") if read_attribute(node, "axes", []) == [-1])
     leaving = last.output[0]
     for kind in ("Add", "Sqrt", "Div", "Mul", "Add"):  # from the mean of squares to the norm
         leaving = graph.find_consumer(leaving, kind).output[0]
@@ -89,7 +89,9 @@ def _mask_gaps(graph: Graph, shapes: Mapping[str, Sequence[int]]) -> None:
     masks: dict[int, str] = {}  # by the width of the feature map
     for node in graph.nodes("Conv"):
         features = node.input[0]
-        if read_group(node) == 1 or shapes[node.output[0]][2] == 1:  # over columns, not over a feature map
+        if (
+            read_attribute(node, "group", 1) == 1 or shapes[node.output[0]][2] == 1
+        ):  # over columns, not over a feature map
             continue
         width = shapes[features][3]
         if width not in masks:
@@ -126,7 +128,3 @@ def _add_columns(graph: Graph, channels: int) -> None:
     columns = graph.add("Slice", graph.add("Shape", first), one, two)
     graph.redirect(first, graph.add("Concat", first, COLUMNS, axis=1), takers[0])
     graph.redirect(last, graph.add("Slice", last, zero, columns, one), takers[1])
-
-
-def _read_axes(node: onnx.NodeProto) -> Sequence[int]:
-    return next((value.ints for value in node.attribute if value.name == "axes"), ())

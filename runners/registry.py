@@ -59,9 +59,8 @@ class RunnerEntry(NamedTuple):
     def advise(self, options: Options) -> str:
         """What would make reading much faster on this machine, for people; empty if nothing is known to."""
         ours = self.card == "unused" and not self.detector and not options.model_dir
-        return (
-            LIGHTER if ours and self.choose_model(options) == "ppocrv6" and processor.has_exact_sums() is False else ""
-        )
+        slow = ours and self.choose_model(options) == "ppocrv6" and processor.has_exact_sums() is False
+        return LIGHTER if slow else ""
 
 
 def allocator_variables(*, arenas: int, mmap_mib: int = 64, trim_mib: int = 256) -> dict[str, str]:

@@ -82,9 +82,9 @@ def test_the_rest_is_computed_if_any_cell_has_evidence(
     given = np.zeros((1, 1, 24, 40), dtype=np.float32)
     given[0, 0][place] = brightness  # 2 * brightness + brightness is 60 at 20
     graph = network((1, 1, None, None), halves)
-    takers = find_takers(graph, PLANE)
+    takers = find_takers(graph, PLANE.weights)
     maps = [node.input[0] for node in takers]
-    evidence = add_evidence(graph, PLANE)
+    evidence = add_evidence(graph, takers, PLANE)
     if engine == "openvino":
         exit_early(graph, evidence, takers)
         found, sure = answers_of_openvino(graph, given)
